@@ -33,7 +33,8 @@ struct pirn_str {
 
 /* A pirn_str over a string literal. */
 #ifdef __cplusplus
-#define PIRN_STR(literal) (pirn_str{"" literal, sizeof(literal) - 1})
+typedef struct pirn_str pirn__str_type; /* there the function below hides the struct's short name */
+#define PIRN_STR(literal) (pirn__str_type{"" literal, sizeof(literal) - 1})
 #else
 #define PIRN_STR(literal) ((struct pirn_str){"" literal, sizeof(literal) - 1})
 #endif
