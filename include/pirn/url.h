@@ -1,0 +1,46 @@
+/* pirn/url.h: a WebSocket URL taken apart (RFC 6455, 3; RFC 3986).
+ *
+ * No I/O, no allocation, no decoding: the slices point into the text that was given. */
+#ifndef PIRN_URL_H
+#define PIRN_URL_H
+
+#include <pirn/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum pirn_url_scheme {
+    PIRN_URL_WS,
+    PIRN_URL_WSS,
+    PIRN_URL_HTTP,
+    PIRN_URL_HTTPS,
+};
+
+struct pirn_url {
+    enum pirn_url_scheme scheme;
+    bool secure;              /* wss or https */
+    bool ipv6;                /* the host was written in brackets */
+    uint16_t port;            /* as written, or the scheme's own: 80 or 443 */
+    struct pirn_str host;     /* an IPv6 address without its brackets */
+    struct pirn_str userinfo; /* what stands before "@", or {NULL, 0} */
+    struct pirn_str target;   /* path and query as written, from "/" or "?" on; may be empty */
+};
+
+/* Takes `text` apart. The scheme is ws, wss, http or https in any case (http means ws and https
+ * means wss, as in browsers); the host is a name, an IPv4 address or an IPv6 address in brackets
+ * (without a zone); the port is 1 to 65535, and an empty one counts as not written. A target that
+ * is empty or begins with "?" has the path "/": pirn_client_handshake_write() takes it as it is.
+ * Returns 0, or -PIRN_E_URL: another scheme, no host, a fragment (RFC 6455 forbids it), a
+ * character that URLs do not have (controls, space, 8-bit characters: an international name must
+ * come in its ASCII form). The slices live as long as `text`. */
+PIRN_API int pirn_url_parse(struct pirn_url *url, struct pirn_str text);
+
+/* Takes host[:port] apart, as the Host header has it, by the same rules as above: fills host, ipv6
+ * and port (0 when none is written) and clears the rest. Returns 0, or -PIRN_E_URL. */
+PIRN_API int pirn_url_parse_authority(struct pirn_url *url, struct pirn_str text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
