@@ -1,0 +1,55 @@
+# A thin cover over CMake (CMakePresets.json) and tools/; `make` alone lists the targets.
+PORT ?= 9001
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 20
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+CTEST := ctest --output-on-failure -j $(JOBS) --test-dir
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build serve test lint bench fuzz exhaustive coverage install format clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what the build and the tests need and this machine lacks
+	@tools/setup test
+
+build: ## build the libraries and the command, optimised: build/pirn
+	@tools/setup build
+	@tools/build release product
+
+serve: build ## run an echo server on PORT (9001) and open its page in the browser
+	@tools/serve $(PORT)
+
+test: setup ## build with gcc (-O2) and clang (ASan, UBSan), run every test with both
+	@tools/build release
+	@tools/build asan-clang
+	@$(CTEST) build
+	@$(CTEST) build-asan-clang
+
+lint: setup ## check the layout, the walls of the source, the man pages
+	@tools/lint
+
+bench: build ## run the benchmarks
+	@tools/build release
+	@set -e; for bench in build/bench/bench_*; do echo "== $$bench"; $$bench; done
+
+fuzz: setup ## run each fuzz target for FUZZ_SECONDS (20)
+	@tools/build fuzz
+	@tools/fuzz $(FUZZ_SECONDS)
+
+exhaustive: setup ## run the tests that try every input; minutes
+	@tools/build release
+	@$(CTEST) build -C Exhaustive -L exhaustive
+
+coverage: setup ## print the branch coverage of src/core and the branches left
+	@tools/coverage
+
+install: build ## install below PREFIX (/usr/local)
+	@cmake --install build --prefix $(PREFIX)
+
+format: ## lay out the sources with clang-format
+	@tools/format
+
+clean: ## remove everything that was built
+	rm -rf build build-*
