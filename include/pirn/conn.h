@@ -1,0 +1,167 @@
+/* pirn/conn.h: one open WebSocket connection on a loop.
+ *
+ * A connection comes to life in on_open and ends with on_close, which comes exactly once for every
+ * on_open; the pointer is good until on_close returns. All calls are legal in every callback, also
+ * closing and terminating: on_close never comes from inside a call, but at the end of the turn.
+ *
+ * Everything here belongs to the loop's thread. */
+#ifndef PIRN_CONN_H
+#define PIRN_CONN_H
+
+#include <pirn/close.h>
+#include <pirn/endpoint.h>
+#include <pirn/loop.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pirn_conn;
+
+/* Where an ending came from. */
+enum pirn_layer {
+    PIRN_LAYER_DNS,
+    PIRN_LAYER_TCP,
+    PIRN_LAYER_PROXY,
+    PIRN_LAYER_TLS,
+    PIRN_LAYER_HTTP,
+    PIRN_LAYER_WEBSOCKET,
+    PIRN_LAYER_APPLICATION,
+    PIRN_LAYER_TIMEOUT
+};
+
+/* "dns", "tcp", "proxy", "tls", "http", "websocket", "application", "timeout"; static memory. */
+PIRN_API const char *pirn_layer_name(enum pirn_layer layer);
+
+/* How a connection ended. 1006 never comes without a cause: layer, error and text give it. */
+struct pirn_close_info {
+    int code;                      /* what RFC 6455, 7.1.5 calls the close code: of the first Close
+                                    * that was received, else 1006 */
+    bool has_code;                 /* false: the Close received was empty (code is 1005), or none */
+    struct pirn_str reason;        /* of the Close received */
+    int sent_code;                 /* of our Close; 1005 for an empty one, 0 if none left */
+    enum pirn_close_origin origin; /* who began */
+    enum pirn_layer layer;
+    bool clean;            /* both Close frames are through */
+    enum pirn_error error; /* PIRN_E_NONE for a clean ending */
+    int system_error;      /* errno, for layer tcp; else 0 */
+    const char *text;      /* all of it in one line without a newline, such as "closed by
+                            * peer: 1001 Going Away \"tab closed\"" */
+};
+
+/* A piece of a message, for on_chunk. Good until the callback returns. */
+struct pirn_chunk {
+    enum pirn_opcode type; /* PIRN_TEXT or PIRN_BINARY */
+    bool first, last;
+    void *data; /* may be written to */
+    size_t len;
+    uint64_t offset;    /* in the message */
+    uint64_t remaining; /* bytes of this frame still to come; the message may have more frames */
+};
+
+/* What a connection tells. Any may be NULL. Text is UTF-8, checked; it may hold NUL. data is good
+ * until the callback returns, and may be written to. */
+struct pirn_handlers {
+    void (*on_open)(struct pirn_conn *conn);
+    /* A whole message. Not called if on_chunk is there. */
+    void (*on_message)(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len);
+    /* Pieces of messages as they come: nothing is put together, no message is held in memory. */
+    void (*on_chunk)(struct pirn_conn *conn, const struct pirn_chunk *chunk);
+    /* A Ping came; it is answered already (unless endpoint.manual_pong). */
+    void (*on_ping)(struct pirn_conn *conn, const void *data, size_t len);
+    /* A Pong came; rtt_us is set if it answers the latest keep-alive Ping, else 0. */
+    void (*on_pong)(struct pirn_conn *conn, const void *data, size_t len, uint64_t rtt_us);
+    /* The peer's Close came. pirn_conn_close() from here gives the answer another code and reason,
+     * pirn_conn_terminate() gives none; otherwise its code is sent back. */
+    void (*on_close_request)(struct pirn_conn *conn, const struct pirn_close *close);
+    /* What was queued has fallen to the low-water mark after it had reached the high one. */
+    void (*on_drain)(struct pirn_conn *conn);
+    void (*on_close)(struct pirn_conn *conn, const struct pirn_close_info *info);
+};
+
+/* What happens to a message that is sent while the queue stands at or above the high-water mark. */
+enum pirn_full_policy {
+    PIRN_FULL_REFUSE, /* pirn_conn_send() returns -PIRN_E_QUEUE_FULL, and the connection reads no
+                       * more until the queue has fallen to the low-water mark */
+    PIRN_FULL_DROP,   /* the message is dropped: -PIRN_E_QUEUE_FULL too, but reading goes on */
+    PIRN_FULL_CLOSE   /* the connection is closed with 1013 */
+};
+
+#define PIRN_DEFAULT_HIGH_WATER_BYTES ((size_t)1 << 20)
+#define PIRN_DEFAULT_STALL_TIMEOUT_MS 30000
+
+/* What the connections of one server or client have in common. Zero means the default. */
+struct pirn_conn_config {
+    struct pirn_endpoint_config endpoint; /* random is the loop's if NULL */
+    struct pirn_handlers handlers;
+    size_t user_bytes;       /* zeroed memory beside each connection: pirn_conn_user() */
+    size_t high_water_bytes; /* queued bytes from which on the policy holds; 1 MiB */
+    size_t low_water_bytes;  /* a quarter of it */
+    enum pirn_full_policy when_full;
+    uint32_t stall_timeout_ms; /* the queue makes no progress: closed 1008; 30 s; or PIRN_OFF */
+};
+
+/* Sends a message: type is PIRN_TEXT or PIRN_BINARY. Text must be UTF-8, which is not checked
+ * unless endpoint.check_sent_text. data is free again on return. Messages sent while input is being
+ * handled leave together at the end of the turn. Returns 0; or 1 when it was taken and the queue
+ * has now reached the high-water mark (wait for on_drain); or -PIRN_E_QUEUE_FULL, -PIRN_E_CLOSED
+ * (our Close is queued already), -PIRN_E_STATE (a fragmented message is not ended),
+ * -PIRN_E_ARGUMENT, -PIRN_E_TEXT_UTF8, -PIRN_E_MEMORY: it was not taken. */
+PIRN_API int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
+                            size_t len);
+
+/* Sends one fragment of a message; the first and all others with the same type, the last with fin.
+ * As pirn_conn_send(), which is the same with fin alone. */
+PIRN_API int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode type,
+                                     const void *data, size_t len, bool fin);
+
+/* Sends a Ping or a Pong of at most 125 bytes; it passes the data that is queued. Returns 0,
+ * -PIRN_E_CONTROL_TOO_LONG, -PIRN_E_CLOSED, -PIRN_E_MEMORY, or -PIRN_E_QUEUE_FULL when 64 of them
+ * wait already. */
+PIRN_API int pirn_conn_ping(struct pirn_conn *conn, const void *data, size_t len);
+PIRN_API int pirn_conn_pong(struct pirn_conn *conn, const void *data, size_t len);
+
+/* Begins the closing handshake: what is queued leaves first, then a Close with this code and reason
+ * (code 0: an empty one). Messages still come in until the peer's Close. If it does not come within
+ * endpoint.close_timeout_ms the connection is reset. Returns 0, -PIRN_E_CLOSED when it is closing
+ * already, or an error of pirn_close_build(). */
+PIRN_API int pirn_conn_close(struct pirn_conn *conn, int code, struct pirn_str reason);
+
+/* Ends the connection at once: what is queued is lost, the peer sees a reset or an end without a
+ * Close. No message comes any more; on_close does, at the end of the turn. */
+PIRN_API void pirn_conn_terminate(struct pirn_conn *conn);
+
+/* Stops and goes on reading from the socket. While it is paused keep-alive is too, but for
+ * closing and stall timeouts. What was received in the same read is still delivered. */
+PIRN_API void pirn_conn_pause(struct pirn_conn *conn);
+PIRN_API void pirn_conn_resume(struct pirn_conn *conn);
+
+/* Bytes that were sent and that the kernel has not taken yet. */
+PIRN_API size_t pirn_conn_buffered(const struct pirn_conn *conn);
+
+/* user_bytes of memory, zeroed, aligned for any type, until on_close returns; NULL if there are
+ * none. */
+PIRN_API void *pirn_conn_user(const struct pirn_conn *conn);
+
+/* A pointer of the program's own to go with the connection; NULL at first. (In place of, or beside,
+ * user_bytes.) Servers set it to what pirn_request_accept() was given. */
+PIRN_API void pirn_conn_set_context(struct pirn_conn *conn, void *context);
+PIRN_API void *pirn_conn_context(const struct pirn_conn *conn);
+
+PIRN_API struct pirn_loop *pirn_conn_loop(const struct pirn_conn *conn);
+PIRN_API enum pirn_endpoint_state pirn_conn_state(const struct pirn_conn *conn);
+
+/* The subprotocol agreed on; {NULL, 0} for none. Good as long as the server's configuration. */
+PIRN_API struct pirn_str pirn_conn_subprotocol(const struct pirn_conn *conn);
+
+/* Writes the peer's address ("127.0.0.1:4711", "[::1]:4711", "unix") to text[0..cap) with a NUL;
+ * returns text. 64 bytes are enough. */
+PIRN_API const char *pirn_conn_peer(const struct pirn_conn *conn, char *text, size_t cap);
+
+/* Round-trip time of the latest keep-alive Ping that was answered; 0 if none was yet. */
+PIRN_API uint64_t pirn_conn_rtt_us(const struct pirn_conn *conn);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,10 @@
+/* pirn/pirn.h: all of Pirn. */
+#ifndef PIRN_PIRN_H
+#define PIRN_PIRN_H
+
+#include <pirn/conn.h>
+#include <pirn/core.h>
+#include <pirn/loop.h>
+#include <pirn/server.h>
+
+#endif

@@ -1,0 +1,184 @@
+/* pirn/server.h: a WebSocket server on a loop, with plain HTTP answers on the same port. */
+#ifndef PIRN_SERVER_H
+#define PIRN_SERVER_H
+
+#include <pirn/conn.h>
+#include <pirn/handshake.h>
+#include <pirn/http.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pirn_server;
+struct pirn_request;
+
+/* Asked for every request that is well-formed, WebSocket or not, whose path no other route takes
+ * first. It answers with one of pirn_request_accept(), _reject(), _reply(), _file() at once, or
+ * calls pirn_request_defer() and answers later. If it returns having done none of these, the
+ * request is answered as without a hook. */
+typedef void pirn_request_fn(struct pirn_request *request, void *context);
+
+/* What happens under a path. Strings and arrays must outlive the server. */
+struct pirn_route {
+    const char *path;                /* "/chat": just this. "/chat/..." written as "/chat/" + "*":
+                                      * all below it. NULL: every path */
+    const char *const *subprotocols; /* supported, best first; NULL-terminated; NULL: none */
+    pirn_request_fn *on_request;     /* NULL: WebSocket requests are accepted, others get 426 */
+    const struct pirn_handlers *handlers; /* NULL: the server's */
+    void *context;                        /* for on_request, and pirn_conn_context() */
+};
+
+/* Defaults of the limits; pirn_conn_config and pirn_endpoint_config have theirs.
+ *
+ *   opening handshake        10 s, absolute: trickling bytes do not extend it
+ *   answer after defer       30 s, then 503
+ *   head of a request        16 KiB, 100 headers; then 431
+ *   connections              100,000 in all; 10,000 from one address; 1,000 not past the opening
+ *                            handshake; then 503 (429 for the address) and closed */
+#define PIRN_DEFAULT_HANDSHAKE_TIMEOUT_MS 10000
+#define PIRN_DEFAULT_DEFER_TIMEOUT_MS     30000
+#define PIRN_DEFAULT_MAX_CONNECTIONS      100000
+#define PIRN_DEFAULT_MAX_PER_ADDRESS      10000
+#define PIRN_DEFAULT_MAX_HANDSHAKES       1000
+
+/* Zero in any field means its default. Copied; what it points to must outlive the server. */
+struct pirn_server_config {
+    struct pirn_conn_config conn;
+    const struct pirn_route *routes; /* the first that fits is taken */
+    size_t route_count;              /* none: every path is a WebSocket with conn.handlers */
+    const char *const *origins; /* cross-site origins that may connect, as "https://example.org";
+                                 * NULL-terminated; NULL: none but the server's own. Requests
+                                 * without an Origin are no browsers' and pass. Else 403 */
+    bool any_origin;
+    bool server_order; /* the subprotocol is the server's best, not the client's */
+    const char *root;  /* folder of static files for GET and HEAD; NULL: none. Looked at after
+                        * routes, for requests that are no WebSocket's */
+    void *context;     /* for on_request of a route without one, and pirn_conn_context() */
+
+    uint32_t handshake_timeout_ms;
+    uint32_t defer_timeout_ms;
+    size_t max_head_bytes;
+    size_t max_headers;
+    size_t max_connections;
+    size_t max_per_address;
+    size_t max_handshakes;
+};
+
+/* Makes a server that listens nowhere yet. Returns NULL without memory, or with errno EINVAL for a
+ * configuration that cannot be. */
+PIRN_API struct pirn_server *pirn_server_new(struct pirn_loop *loop,
+                                             const struct pirn_server_config *config);
+
+/* Ends all its connections at once (on_close comes for each, from inside this call, as
+ * "application" endings), and frees it. For a friendly end drain first. Legal in any callback but
+ * those of its own connections and requests. NULL is let be. */
+PIRN_API void pirn_server_free(struct pirn_server *server);
+
+/* Where to listen: unix_path, or fd, or host and port. */
+struct pirn_listen {
+    const char *host;      /* name or number, v4 or v6; NULL: "127.0.0.1"; "*": every address, v6
+                            * and v4 */
+    uint16_t port;         /* 0: the kernel chooses; see pirn_server_port() */
+    const char *unix_path; /* a socket in the file system, made new (a dead one of that name is
+                            * replaced) and removed at the end; "@name": abstract (Linux) */
+    int fd;                /* > 0: a listening socket of any family, adopted, closed at the end */
+    int backlog;           /* 0: 1024 */
+    bool reuse_port;       /* SO_REUSEPORT: several processes or loops share the port */
+};
+
+/* Begins to listen. May be called several times. Returns 0, -PIRN_E_ARGUMENT, -PIRN_E_MEMORY, or
+ * -PIRN_E_SYSTEM (errno says, ENOENT for a host that does not resolve). Waits for name resolution
+ * if host is a name. */
+PIRN_API int pirn_server_listen(struct pirn_server *server, const struct pirn_listen *where);
+
+/* The port of the first TCP listener; 0 if there is none. */
+PIRN_API uint16_t pirn_server_port(const struct pirn_server *server);
+
+/* Drains: stops listening, refuses requests that are under way with 503, closes every connection
+ * with code (1001 or 1012, say), and when all are gone, or after deadline_ms, terminates what is
+ * left and calls done once with the number of connections that had to be terminated. done may free
+ * the server, and be NULL. Returns 0, -PIRN_E_STATE when it is draining already, or
+ * -PIRN_E_CLOSE_CODE. */
+typedef void pirn_drained_fn(struct pirn_server *server, size_t left, void *context);
+PIRN_API int pirn_server_drain(struct pirn_server *server, int code, struct pirn_str reason,
+                               uint32_t deadline_ms, pirn_drained_fn *done, void *context);
+
+/* Open connections (past the opening handshake, on_close not yet told). */
+PIRN_API size_t pirn_server_connections(const struct pirn_server *server);
+
+/* Calls fn for every open connection. fn may do anything to any connection. */
+typedef void pirn_each_fn(struct pirn_conn *conn, void *context);
+PIRN_API void pirn_server_each(struct pirn_server *server, pirn_each_fn *fn, void *context);
+
+/* Totals since the server was made. */
+struct pirn_server_stats {
+    uint64_t accepted;      /* sockets */
+    uint64_t opened;        /* WebSockets */
+    uint64_t refused;       /* requests answered with 4xx or 5xx, and sockets closed by a limit */
+    uint64_t timeouts;      /* opening handshakes that took too long */
+    uint64_t accept_pauses; /* times that descriptors or memory ran out */
+};
+PIRN_API struct pirn_server_stats pirn_server_stats(const struct pirn_server *server);
+
+/* ---- requests: good from on_request until answered */
+
+/* The parsed head. Its slices are good until the request is answered, also after defer. */
+PIRN_API const struct pirn_http_head *pirn_request_head(const struct pirn_request *request);
+
+/* Target up to its "?", and what is behind it ({NULL, 0} without one). Not percent-decoded. */
+PIRN_API struct pirn_str pirn_request_path(const struct pirn_request *request);
+PIRN_API struct pirn_str pirn_request_query(const struct pirn_request *request);
+
+/* Whether it asks for a WebSocket, and then its handshake (else NULL): subprotocols offered,
+ * origin, host. */
+PIRN_API const struct pirn_handshake *pirn_request_handshake(const struct pirn_request *request);
+
+/* As pirn_conn_peer(). */
+PIRN_API const char *pirn_request_peer(const struct pirn_request *request, char *text, size_t cap);
+
+/* How to accept. All zero: the route's subprotocols, handlers and context. */
+struct pirn_accept {
+    const char *subprotocol; /* one that was offered; "": none; NULL: chosen from the route's. Must
+                              * outlive the connection */
+    const struct pirn_header *headers; /* more headers of the 101 answer */
+    size_t header_count;
+    const struct pirn_handlers *handlers; /* must outlive the connection */
+    void *context;                        /* pirn_conn_context() */
+};
+
+/* Opens the WebSocket: the 101 answer is queued, on_open is called from inside. how may be NULL.
+ * Returns the connection, or NULL with *error (may be NULL) set to PIRN_E_STATE (no WebSocket
+ * request, or answered already), PIRN_E_SUBPROTOCOL_UNKNOWN (not offered), PIRN_E_HEADER_x,
+ * PIRN_E_MEMORY; after an error the request still waits for an answer. */
+PIRN_API struct pirn_conn *pirn_request_accept(struct pirn_request *request,
+                                               const struct pirn_accept *how, int *error);
+
+/* Answers with any status but 1xx, and closes. text is the body, as plain text; NULL: the status's
+ * own. Returns 0, -PIRN_E_STATE when it is answered already, -PIRN_E_ARGUMENT (status),
+ * -PIRN_E_HEADER_x, -PIRN_E_MEMORY. */
+PIRN_API int pirn_request_reject(struct pirn_request *request, int status,
+                                 const struct pirn_header *headers, size_t header_count,
+                                 const char *text);
+
+/* Answers a plain HTTP request with a body (copied; left out for HEAD), and closes. As
+ * pirn_request_reject(). */
+PIRN_API int pirn_request_reply(struct pirn_request *request, int status,
+                                const struct pirn_header *headers, size_t header_count,
+                                const void *body, size_t len);
+
+/* Answers GET and HEAD with the file that the percent-decoded path names below root, its type by
+ * its ending, "index.html" for a folder; never one outside root, by ".." or symbolic link; 404, 405
+ * itself. As pirn_request_reject(). */
+PIRN_API int pirn_request_file(struct pirn_request *request, const char *root);
+
+/* The answer comes later, from the loop's thread, within defer_timeout_ms (else 503). If the peer
+ * goes away first, gone is called (once, NULL allowed) and the request must not be touched again.
+ */
+typedef void pirn_gone_fn(struct pirn_request *request, void *context);
+PIRN_API int pirn_request_defer(struct pirn_request *request, pirn_gone_fn *gone, void *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,47 @@
+/* conn.h: how a connection is made: what server.c, and later the client, use of conn.c. */
+#ifndef PIRN_NET_CONN_H
+#define PIRN_NET_CONN_H
+
+#include <pirn/conn.h>
+
+/* Who owns connections: a server, a client. It keeps their list, and is told of the end of each. */
+struct pirn__conn_owner {
+    struct pirn_loop *loop;
+    const struct pirn_conn_config *config; /* complete: no field left at its default */
+    struct pirn_conn *first;               /* the open ones */
+    size_t count;
+    /* After on_close, right before the memory goes. */
+    void (*gone)(struct pirn__conn_owner *owner, struct pirn_conn *conn);
+};
+
+/* Fills what is zero in a configuration with its default, for the role. -PIRN_E_ARGUMENT for what
+ * cannot be (low water above high water). */
+int pirn__conn_config_complete(struct pirn_conn_config *config, struct pirn_loop *loop,
+                               enum pirn_role role);
+
+struct pirn__conn_start {
+    int fd; /* non-blocking; the connection's from now on, also if this fails */
+    enum pirn_role role;
+    const struct pirn_handlers *handlers; /* NULL: the configuration's */
+    struct pirn_str subprotocol;          /* outlives the connection */
+    void *context;
+    void *owner_data;   /* for the owner: pirn__conn_owner_data() */
+    const void *output; /* leaves first: the 101 answer */
+    size_t output_len;
+    void *input; /* what came behind the opening handshake in the same read; writable */
+    size_t input_len;
+};
+
+/* Opens a connection: calls on_open, handles the input, sends. Returns NULL without memory (fd is
+ * closed then). The connection may be closing already when this returns, but is not gone: endings
+ * are told at the end of the turn. */
+struct pirn_conn *pirn__conn_open(struct pirn__conn_owner *owner,
+                                  const struct pirn__conn_start *start);
+
+void *pirn__conn_owner_data(const struct pirn_conn *conn);
+struct pirn_conn *pirn__conn_next(const struct pirn_conn *conn);
+
+/* Ends it at once, and tells on_close and gone from inside. */
+void pirn__conn_destroy(struct pirn_conn *conn);
+
+#endif

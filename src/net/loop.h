@@ -1,0 +1,36 @@
+/* loop.h: what the rooms of libpirn share of a loop beyond pirn/loop.h: memory, the receive buffer,
+ * the end of the turn. */
+#ifndef PIRN_NET_LOOP_H
+#define PIRN_NET_LOOP_H
+
+#include <pirn/endpoint.h>
+#include <pirn/loop.h>
+
+/* All memory of libpirn is taken here. alloc gives zeroed memory; sizes are given back with it. */
+void *pirn__alloc(struct pirn_loop *loop, size_t size);
+void *pirn__realloc(struct pirn_loop *loop, void *memory, size_t old_size, size_t size);
+void pirn__free(struct pirn_loop *loop, void *memory, size_t size);
+
+/* One of each for all connections of the loop, used by one at a time and never across turns. */
+struct pirn__loop_shared {
+    uint8_t *receive;
+    size_t receive_cap;
+    struct pirn_control_slots slots; /* see pirn_endpoint_lend() */
+};
+struct pirn__loop_shared *pirn__loop_shared(struct pirn_loop *loop);
+
+/* Calls run(loop, task) once, after the callbacks of this turn's events and before the loop waits
+ * again; tasks that are added meanwhile run in the same go. Adding what is added already does
+ * nothing; removing is always legal. The struct is the caller's, all zero before its first use. */
+struct pirn__task;
+typedef void pirn__task_fn(struct pirn_loop *loop, struct pirn__task *task);
+struct pirn__task {
+    pirn__task_fn *run;
+    struct pirn__task *next, **link;
+};
+void pirn__loop_at_end(struct pirn_loop *loop, struct pirn__task *task);
+void pirn__loop_not_at_end(struct pirn__task *task);
+
+bool pirn__loop_random(struct pirn_loop *loop, void *out, size_t len);
+
+#endif
