@@ -21,10 +21,11 @@ typedef void pirn_request_fn(struct pirn_request *request, void *context);
 
 /* What happens under a path. Strings and arrays must outlive the server. */
 struct pirn_route {
-    const char *path;                /* "/chat": just this. "/chat/..." written as "/chat/" + "*":
-                                      * all below it. NULL: every path */
-    const char *const *subprotocols; /* supported, best first; NULL-terminated; NULL: none */
-    pirn_request_fn *on_request;     /* NULL: WebSocket requests are accepted, others get 426 */
+    const char *path; /* "/chat": just this. "/chat/..." written as "/chat/" + "*":
+                       * all below it. NULL: every path */
+    const struct pirn_str *subprotocols; /* supported, best first */
+    size_t subprotocol_count;
+    pirn_request_fn *on_request; /* NULL: WebSocket requests are accepted, others get 426 */
     const struct pirn_handlers *handlers; /* NULL: the server's */
     void *context;                        /* for on_request, and pirn_conn_context() */
 };
@@ -47,9 +48,10 @@ struct pirn_server_config {
     struct pirn_conn_config conn;
     const struct pirn_route *routes; /* the first that fits is taken */
     size_t route_count;              /* none: every path is a WebSocket with conn.handlers */
-    const char *const *origins; /* cross-site origins that may connect, as "https://example.org";
-                                 * NULL-terminated; NULL: none but the server's own. Requests
-                                 * without an Origin are no browsers' and pass. Else 403 */
+    const struct pirn_str *origins;  /* cross-site origins that may connect, as
+                                      * "https://example.org". Requests without an Origin are no
+                                      * browsers' and pass, as does the server's own; else 403 */
+    size_t origin_count;
     bool any_origin;
     bool server_order; /* the subprotocol is the server's best, not the client's */
     const char *root;  /* folder of static files for GET and HEAD; NULL: none. Looked at after
@@ -139,8 +141,8 @@ PIRN_API const char *pirn_request_peer(const struct pirn_request *request, char 
 
 /* How to accept. All zero: the route's subprotocols, handlers and context. */
 struct pirn_accept {
-    const char *subprotocol; /* one that was offered; "": none; NULL: chosen from the route's. Must
-                              * outlive the connection */
+    struct pirn_str subprotocol; /* one that was offered; "" : none; {NULL, 0}: chosen from the
+                                  * route's. Must outlive the connection */
     const struct pirn_header *headers; /* more headers of the 101 answer */
     size_t header_count;
     const struct pirn_handlers *handlers; /* must outlive the connection */
