@@ -1,0 +1,95 @@
+/* Every path masks whole words (of 8, 16 or 32 bytes) from the front and ends with one word that
+ * lies flush with the end, with the key turned to match, and overlaps the word before it. So there
+ * is no loop over single bytes. The last word is loaded before anything is stored, because in place
+ * the words before it have masked a part of it by the time it is stored. */
+#include <pirn/mask.h>
+
+#include <string.h>
+
+#include "mask_paths.h"
+
+static uint32_t load4(const uint8_t *from)
+{
+    uint32_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+static void store4(uint8_t *to, uint32_t word)
+{
+    memcpy(to, &word, sizeof word);
+}
+
+static uint64_t load8(const uint8_t *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+static void store8(uint8_t *to, uint64_t word)
+{
+    memcpy(to, &word, sizeof word);
+}
+
+static uint64_t twice(uint32_t key)
+{
+    return (uint64_t)key << 32 | key;
+}
+
+static void mask_below_8(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
+{
+    if (len >= 4) {
+        const size_t last = len - 4;
+        const uint32_t tail = load4(in + last) ^ pirn__mask_turn(key, last);
+        store4(out, load4(in) ^ key);
+        store4(out + last, tail);
+        return;
+    }
+    uint8_t bytes[4];
+    store4(bytes, key);
+    for (size_t i = 0; i < len; i++)
+        out[i] = in[i] ^ bytes[i];
+}
+
+void pirn__mask_scalar(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
+{
+    if (len < 8) {
+        mask_below_8(out, in, len, key);
+        return;
+    }
+    const size_t last = len - 8;
+    const uint64_t tail = load8(in + last) ^ twice(pirn__mask_turn(key, last));
+    const uint64_t word = twice(key);
+    for (size_t i = 0; i < last; i += 8)
+        store8(out + i, load8(in + i) ^ word);
+    store8(out + last, tail);
+}
+
+static void mask_any(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
+{
+#if PIRN__X86
+    if (len >= 64 && PIRN__CPU_HAS("avx2")) {
+        pirn__mask_avx2(out, in, len, key);
+        return;
+    }
+#ifdef __SSE2__
+    if (len >= 16) {
+        pirn__mask_sse2(out, in, len, key);
+        return;
+    }
+#else
+    if (len >= 64 && PIRN__CPU_HAS("sse2")) {
+        pirn__mask_sse2(out, in, len, key);
+        return;
+    }
+#endif
+#endif
+    pirn__mask_scalar(out, in, len, key);
+}
+
+unsigned pirn_mask(void *out, const void *in, size_t len, const uint8_t key[4], unsigned phase)
+{
+    mask_any(out, in, len, pirn__mask_turn(load4(key), phase));
+    return (unsigned)((phase + len) & 3);
+}

@@ -1,0 +1,170 @@
+/* The vector paths of utf8.c, after J. Keiser and D. Lemire, "Validating UTF-8 In Less Than One
+ * Instruction Per Byte" (2021).
+ *
+ * Every way in which UTF-8 can be wrong, but for a third or fourth byte that is missing or should
+ * not be there, shows in two neighbouring bytes, and there in the high half and the low half of the
+ * first and the high half of the second. So each of these three has a table from its 16 values to
+ * the set of wrongs that it allows; what all three allow has happened. A register holds 16 or 32
+ * places, and a shuffle instruction looks up all of them.
+ *
+ * A tail byte behind a tail byte (TWO_TAILS) is wrong, unless a lead byte two or three places
+ * before it asks for it: bit 7 of the two findings must be equal.
+ *
+ * A register in which, as in the one before it, all is ASCII needs no look. The last register lies
+ * flush with the end and overlaps the one before it; that sees some bytes twice. */
+#include "utf8_paths.h"
+
+#if PIRN__X86
+
+#include <immintrin.h>
+
+enum {
+    TOO_SHORT = 1 << 0,  /* a lead byte, then no tail byte */
+    TOO_LONG = 1 << 1,   /* ASCII, then a tail byte */
+    OVERLONG_3 = 1 << 2, /* E0, then 80..9F */
+    SURROGATE = 1 << 3,  /* ED, then A0..BF */
+    OVERLONG_2 = 1 << 4, /* C0 or C1, then a tail byte */
+    TOO_LARGE = 1 << 5,  /* F4, then 90..BF; F5..FF, then the same */
+    FOUR_80_8F = 1 << 6, /* F0 (overlong) or F5..FF (too large), then 80..8F */
+    TWO_TAILS = 1 << 7,  /* two tail bytes */
+    ANY_LOW = TOO_SHORT | TOO_LONG | TWO_TAILS, /* what the low half does not matter to */
+    ANY_TAIL = TOO_LONG | OVERLONG_2 | TWO_TAILS
+};
+
+#define X4(set) set, set, set, set
+
+static const uint8_t first_high[16] = {
+    X4(TOO_LONG),
+    X4(TOO_LONG),           /* 0..7 */
+    X4(TWO_TAILS),          /* 8..B */
+    TOO_SHORT | OVERLONG_2, /* C */
+    TOO_SHORT,              /* D */
+    TOO_SHORT | OVERLONG_3 | SURROGATE,
+    TOO_SHORT | TOO_LARGE | FOUR_80_8F,
+};
+
+#define ABOVE_4 (ANY_LOW | TOO_LARGE | FOUR_80_8F)
+
+static const uint8_t first_low[16] = {
+    ANY_LOW | OVERLONG_2 | OVERLONG_3 | FOUR_80_8F, /* C0, E0, F0 */
+    ANY_LOW | OVERLONG_2,                           /* C1 */
+    ANY_LOW,
+    ANY_LOW,
+    ANY_LOW | TOO_LARGE, /* F4 */
+    ABOVE_4,
+    ABOVE_4,
+    ABOVE_4,
+    X4(ABOVE_4),
+    ABOVE_4,
+    ABOVE_4 | SURROGATE, /* ED */
+    ABOVE_4,
+    ABOVE_4,
+};
+
+static const uint8_t second_high[16] = {
+    X4(TOO_SHORT),
+    X4(TOO_SHORT),                      /* 0..7 */
+    ANY_TAIL | OVERLONG_3 | FOUR_80_8F, /* 8 */
+    ANY_TAIL | OVERLONG_3 | TOO_LARGE,  /* 9 */
+    ANY_TAIL | SURROGATE | TOO_LARGE,   /* A */
+    ANY_TAIL | SURROGATE | TOO_LARGE,   /* B */
+    X4(TOO_SHORT),                      /* C..F */
+};
+
+PIRN__TARGET("ssse3")
+static __m128i load_16(const uint8_t *from)
+{
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
+/* True when all of now is right, given the 16 bytes before it. */
+PIRN__TARGET("ssse3")
+static bool right_16(__m128i before, __m128i now)
+{
+    if (_mm_movemask_epi8(_mm_or_si128(before, now)) == 0)
+        return true;
+    const __m128i half = _mm_set1_epi8(0x0F);
+    const __m128i back_1 = _mm_alignr_epi8(now, before, 15);
+    const __m128i back_2 = _mm_alignr_epi8(now, before, 14);
+    const __m128i back_3 = _mm_alignr_epi8(now, before, 13);
+    const __m128i high_1 = _mm_and_si128(_mm_srli_epi16(back_1, 4), half);
+    const __m128i high_2 = _mm_and_si128(_mm_srli_epi16(now, 4), half);
+    const __m128i pair = _mm_and_si128(
+        _mm_and_si128(_mm_shuffle_epi8(load_16(first_high), high_1),
+                      _mm_shuffle_epi8(load_16(first_low), _mm_and_si128(back_1, half))),
+        _mm_shuffle_epi8(load_16(second_high), high_2));
+    const __m128i asked = _mm_or_si128(_mm_subs_epu8(back_2, _mm_set1_epi8(0xE0 - 0x80)),
+                                       _mm_subs_epu8(back_3, _mm_set1_epi8(0xF0 - 0x80)));
+    const __m128i wrong = _mm_xor_si128(_mm_and_si128(asked, _mm_set1_epi8((char)TWO_TAILS)), pair);
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(wrong, _mm_setzero_si128())) == 0xFFFF;
+}
+
+PIRN__TARGET("ssse3")
+size_t pirn__utf8_scan_ssse3(const uint8_t *data, size_t len)
+{
+    __m128i before = _mm_setzero_si128();
+    size_t at = 0;
+    for (; len - at >= 16; at += 16) {
+        const __m128i now = load_16(data + at);
+        if (!right_16(before, now))
+            return at;
+        before = now;
+    }
+    if (at < len && !right_16(load_16(data + len - 32), load_16(data + len - 16)))
+        return at;
+    return len;
+}
+
+PIRN__TARGET("avx2")
+static __m256i load_32(const uint8_t *from)
+{
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+PIRN__TARGET("avx2")
+static __m256i table_32(const uint8_t table[16])
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+}
+
+/* True when all of now is right, given the 32 bytes before it. */
+PIRN__TARGET("avx2")
+static bool right_32(__m256i before, __m256i now)
+{
+    if (_mm256_movemask_epi8(_mm256_or_si256(before, now)) == 0)
+        return true;
+    const __m256i half = _mm256_set1_epi8(0x0F);
+    const __m256i across = _mm256_permute2x128_si256(before, now, 0x21);
+    const __m256i back_1 = _mm256_alignr_epi8(now, across, 15);
+    const __m256i back_2 = _mm256_alignr_epi8(now, across, 14);
+    const __m256i back_3 = _mm256_alignr_epi8(now, across, 13);
+    const __m256i high_1 = _mm256_and_si256(_mm256_srli_epi16(back_1, 4), half);
+    const __m256i high_2 = _mm256_and_si256(_mm256_srli_epi16(now, 4), half);
+    const __m256i pair = _mm256_and_si256(
+        _mm256_and_si256(_mm256_shuffle_epi8(table_32(first_high), high_1),
+                         _mm256_shuffle_epi8(table_32(first_low), _mm256_and_si256(back_1, half))),
+        _mm256_shuffle_epi8(table_32(second_high), high_2));
+    const __m256i asked = _mm256_or_si256(_mm256_subs_epu8(back_2, _mm256_set1_epi8(0xE0 - 0x80)),
+                                          _mm256_subs_epu8(back_3, _mm256_set1_epi8(0xF0 - 0x80)));
+    const __m256i wrong =
+        _mm256_xor_si256(_mm256_and_si256(asked, _mm256_set1_epi8((char)TWO_TAILS)), pair);
+    return _mm256_testz_si256(wrong, wrong) != 0;
+}
+
+PIRN__TARGET("avx2")
+size_t pirn__utf8_scan_avx2(const uint8_t *data, size_t len)
+{
+    __m256i before = _mm256_setzero_si256();
+    size_t at = 0;
+    for (; len - at >= 32; at += 32) {
+        const __m256i now = load_32(data + at);
+        if (!right_32(before, now))
+            return at;
+        before = now;
+    }
+    if (at < len && !right_32(load_32(data + len - 64), load_32(data + len - 32)))
+        return at;
+    return len;
+}
+
+#endif
