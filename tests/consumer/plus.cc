@@ -1,0 +1,6 @@
+#include <pirn/pirn.h>
+
+int main()
+{
+    return pirn_str_equal_nocase(PIRN_STR("WebSocket"), pirn_str("websocket")) ? 0 : 1;
+}
