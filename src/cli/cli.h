@@ -1,0 +1,20 @@
+/* cli.h: the sub-commands of the `pirn` command, one file each. */
+#ifndef PIRN_CLI_H
+#define PIRN_CLI_H
+
+enum cli_status {
+    CLI_OK = 0,
+    CLI_FAILED = 1, /* could not do what was asked: output not written, address not free */
+    CLI_USAGE = 2   /* asked for what does not exist: an option, a command, a close code */
+};
+
+/* Each runs one sub-command and returns the exit status; argv[0] is its name. main() flushes what
+ * was printed and turns a failure of that into CLI_FAILED. */
+int cli_code(int argc, char **argv);
+int cli_serve(int argc, char **argv);
+
+/* What `pirn help NAME` and `pirn NAME --help` print. */
+extern const char cli_code_help[];
+extern const char cli_serve_help[];
+
+#endif

@@ -1,0 +1,58 @@
+# Completion of the `pirn` command for bash.
+
+# Close codes and their names, as the command itself knows them; a blank in a name becomes '_'.
+_pirn_close_codes()
+{
+    local code name
+    pirn code --names 2>/dev/null | while IFS=$'\t' read -r code _ name; do
+        printf '%s\n%s\n' "$code" "${name//[ .]/_}"
+    done | sort -u
+}
+
+# Fills COMPREPLY with the words of $1 that begin with $2 in any letter case.
+_pirn_words()
+{
+    local word
+    COMPREPLY=()
+    for word in $1; do
+        [[ ${word,,} == "${2,,}"* ]] && COMPREPLY+=("$word")
+    done
+    return 0
+}
+
+_pirn_serve()
+{
+    local cur=$1 previous=$2
+    case $previous in
+        --host) _pirn_words "localhost 127.0.0.1 0.0.0.0 ::1 ::" "$cur" ;;
+        --unix) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        --root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+        --port | --max-message | --origin) COMPREPLY=() ;;
+        *)
+            _pirn_words "--host --port --max-message --unix --root --any-origin --origin --quiet \
+                --help" "$cur"
+            ;;
+    esac
+}
+
+_pirn()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    if ((COMP_CWORD == 1)); then
+        _pirn_words "serve code help version --help --version" "$cur"
+        return
+    fi
+    case ${COMP_WORDS[1]} in
+        serve) _pirn_serve "$cur" "$previous" ;;
+        code)
+            if [[ $cur == -* ]]; then
+                _pirn_words "--names --help" "$cur"
+            else
+                _pirn_words "$(_pirn_close_codes)" "$cur"
+            fi
+            ;;
+        help | --help) ((COMP_CWORD == 2)) && _pirn_words "serve code help version" "$cur" ;;
+    esac
+}
+
+complete -F _pirn pirn

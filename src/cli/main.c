@@ -1,0 +1,88 @@
+/* The `pirn` command. What it can do is a row of commands[]. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <pirn/base.h>
+
+#include "cli.h"
+
+static int print_help(int argc, char **argv);
+static int print_version(int argc, char **argv);
+
+static const struct command {
+    const char *name, *option;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+    const char *help;
+} commands[] = {
+    {"code", NULL, cli_code, "explain close codes", cli_code_help},
+    {"help", "--help", print_help, "print this, or the help of a command", NULL},
+    {"version", "--version", print_version, "print the version", NULL},
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0 ||
+            (commands[i].option && strcmp(name, commands[i].option) == 0))
+            return &commands[i];
+    return NULL;
+}
+
+static void print_overview(FILE *out)
+{
+    fputs("usage: pirn COMMAND [ARGUMENT ...]\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`pirn help COMMAND` says more; so does pirn(1).\n", out);
+}
+
+static int unknown_command(const char *name)
+{
+    fprintf(stderr, "pirn: no command '%s'; see `pirn help`\n", name);
+    return CLI_USAGE;
+}
+
+static int print_help(int argc, char **argv)
+{
+    const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+    if (argc > 1 && !command)
+        return unknown_command(argv[1]);
+    if (command && command->help)
+        fputs(command->help, stdout);
+    else
+        print_overview(stdout);
+    return CLI_OK;
+}
+
+static int print_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("pirn %s\n", pirn_version());
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(stderr);
+        return CLI_USAGE;
+    }
+    const struct command *command = find_command(argv[1]);
+    return command ? command->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    bool failed_before = ferror(stdout);
+    if (fclose(stdout) != 0 || failed_before) {
+        fprintf(stderr, "pirn: cannot write the output: %s\n", strerror(errno));
+        return CLI_FAILED;
+    }
+    return status;
+}
