@@ -1,0 +1,45 @@
+/* frame_header.h: how a frame's header is laid out, for those who read one where it lies. */
+#ifndef PIRN_CORE_FRAME_HEADER_H
+#define PIRN_CORE_FRAME_HEADER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PIRN__FIN         0x80
+#define PIRN__RSV_SHIFT   4
+#define PIRN__RSV_BITS    0x70
+#define PIRN__OPCODE_BITS 0x0f
+#define PIRN__MASK        0x80
+#define PIRN__LENGTH_BITS 0x7f
+
+#define PIRN__LENGTH_16 126 /* length codes that say that the length follows */
+#define PIRN__LENGTH_64 127
+
+#define PIRN__PAYLOAD_MAX (UINT64_MAX >> 1) /* the most significant bit must be 0 */
+
+/* The bytes of length that follow the second byte: 0, 2 or 8. */
+static inline size_t pirn__length_size(uint8_t second)
+{
+    const unsigned code = second & PIRN__LENGTH_BITS;
+    return code < PIRN__LENGTH_16 ? 0 : code == PIRN__LENGTH_16 ? 2 : 8;
+}
+
+/* The size of the header that has this second byte. */
+static inline size_t pirn__header_size(uint8_t second)
+{
+    return 2 + pirn__length_size(second) + (second & PIRN__MASK ? 4 : 0);
+}
+
+/* The payload length of a header that is there up to its masking key. */
+static inline uint64_t pirn__payload_len(const uint8_t *header)
+{
+    const size_t size = pirn__length_size(header[1]);
+    if (size == 0)
+        return header[1] & PIRN__LENGTH_BITS;
+    uint64_t len = 0;
+    for (size_t i = 0; i < size; i++)
+        len = len << 8 | header[2 + i];
+    return len;
+}
+
+#endif
