@@ -18,7 +18,7 @@ struct pirn_loop;
 
 /* Resizes memory as realloc(3) does: allocates when memory is NULL, frees and returns NULL when
  * size is 0, and returns NULL with memory untouched when there is no more. old_size is what was
- * asked for before. */
+ * asked for before. A program that posts from other threads needs one that they may call too. */
 typedef void *pirn_realloc_fn(void *context, void *memory, size_t old_size, size_t size);
 
 enum pirn_loop_backend { PIRN_LOOP_DEFAULT, PIRN_LOOP_EPOLL, PIRN_LOOP_POLL };
@@ -42,8 +42,10 @@ PIRN_API struct pirn_loop *pirn_loop_new(const struct pirn_loop_config *config);
  * before; calls posted and not yet made are dropped. Not from inside a callback. NULL is let be. */
 PIRN_API void pirn_loop_free(struct pirn_loop *loop);
 
-/* Runs until pirn_loop_stop(), or until nothing is watched and no timer runs. Returns 0, or
- * -PIRN_E_SYSTEM when waiting fails (errno says), or -PIRN_E_STATE from inside a callback. */
+/* Runs until pirn_loop_stop(), or until nothing is watched, no timer runs and no call is posted.
+ * Returns 0, or -PIRN_E_SYSTEM when waiting fails (errno says), or -PIRN_E_STATE from inside a
+ * callback. In a forked child the loop is dead: what returns errors gives -PIRN_E_STATE there,
+ * pirn_loop_free() frees the child's copy, and nothing touches the parent. */
 PIRN_API int pirn_loop_run(struct pirn_loop *loop);
 
 /* Makes pirn_loop_run() return at the end of its turn. Loop's thread only; others post it. */
@@ -56,41 +58,46 @@ PIRN_API int pirn_loop_fd(const struct pirn_loop *loop);
 PIRN_API int pirn_loop_timeout_ms(const struct pirn_loop *loop);
 PIRN_API int pirn_loop_dispatch(struct pirn_loop *loop);
 
-/* CLOCK_MONOTONIC in microseconds, read once a turn. */
+/* CLOCK_MONOTONIC in microseconds, read once a turn; between turns it stands still. */
 PIRN_API uint64_t pirn_loop_now_us(const struct pirn_loop *loop);
 
 /* Has fn(loop, argument) called in the loop's thread, in the order of posting, soon. May be called
  * from any thread, any time between pirn_loop_new() and pirn_loop_free(), not from signal handlers.
- * Returns 0 or -PIRN_E_MEMORY. */
+ * Returns 0, -PIRN_E_MEMORY, or -PIRN_E_STATE in a forked child. */
 typedef void pirn_post_fn(struct pirn_loop *loop, void *argument);
 PIRN_API int pirn_loop_post(struct pirn_loop *loop, pirn_post_fn *fn, void *argument);
 
 enum { PIRN_READABLE = 1, PIRN_WRITABLE = 2, PIRN_HANGUP = 4 };
 
-/* A descriptor under watch. The struct is the caller's, and stays where it is until unwatched; it
- * is best part of a larger one. Level-triggered: ready is called every turn as long as what was
- * asked for is the case. PIRN_HANGUP (error or hang-up) is told always, asked for or not, with
- * READABLE and WRITABLE set as were asked for, so that the next read or write says why. */
+/* A descriptor under watch, one watch each. The struct is the caller's, its private fields zero
+ * before its first use, and stays where it is until unwatched; it is best part of a larger one.
+ * Level-triggered: ready is called every turn as long as what was asked for is the case.
+ * PIRN_HANGUP (error or hang-up) is told always, asked for or not, with READABLE and WRITABLE set
+ * as were asked for, so that the next read or write says why. */
 struct pirn_watch;
 typedef void pirn_watch_fn(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events);
 struct pirn_watch {
     pirn_watch_fn *ready; /* set by the caller, before watching */
     int fd;               /* as is this */
     uint16_t events;      /* private: what is asked for */
-    uint16_t flags;       /* private */
+    uint16_t place;       /* private: among those ready in this turn */
 };
 
 /* Begins to watch, changes what is asked for (events may be 0: hang-ups only), and ends it. Ending
  * is legal from inside any callback, also for another watch that is ready in the same turn: it is
- * not called any more. The descriptor is not closed, and must not be before unwatch. start and
- * change return 0, -PIRN_E_MEMORY or -PIRN_E_SYSTEM; changing to what is the case costs nothing. */
+ * not called any more; nor is one that does not ask for it any longer. Ending what is not watched
+ * does nothing. The descriptor is not closed, and must not be before unwatch. The others return 0,
+ * -PIRN_E_STATE (watched already, or not at all), -PIRN_E_MEMORY or -PIRN_E_SYSTEM (errno says,
+ * EEXIST for a second watch of a descriptor); changing to what is the case costs nothing. */
 PIRN_API int pirn_loop_watch(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events);
 PIRN_API int pirn_loop_rewatch(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events);
 PIRN_API void pirn_loop_unwatch(struct pirn_loop *loop, struct pirn_watch *watch);
 
 /* A timer. The struct is the caller's, all zero before its first use, and stays where it is while
- * it runs. Setting, changing and ending cost O(1) however many run; it fires at most one
- * millisecond late when the loop is not busy, and never early. It fires once. */
+ * it runs. Setting, changing and ending cost O(1) however many run; it fires at most two
+ * milliseconds late when the loop is not busy, and never early. It fires once, and may be set anew
+ * from inside. Those due in the same millisecond fire in no set order; one that is set when it is
+ * due already fires in the next turn. */
 struct pirn_timer;
 typedef void pirn_timer_fn(struct pirn_loop *loop, struct pirn_timer *timer);
 struct pirn_timer {

@@ -31,6 +31,16 @@ struct pirn__task {
 void pirn__loop_at_end(struct pirn_loop *loop, struct pirn__task *task);
 void pirn__loop_not_at_end(struct pirn__task *task);
 
+/* As pirn_random_fn: the loop's configured source, or getrandom(2) by way of a buffer that a forked
+ * child never sees. */
 bool pirn__loop_random(struct pirn_loop *loop, void *out, size_t len);
+
+/* Whether this is a child that was forked after the loop was made: its descriptors are the
+ * parent's, and must be let alone. Costs one load. */
+bool pirn__loop_forked(const struct pirn_loop *loop);
+
+/* Sets the clock by which turns and timers go; waiting still takes real time. For tests. */
+typedef uint64_t pirn__clock_fn(void);
+void pirn__loop_set_clock(struct pirn_loop *loop, pirn__clock_fn *now_us);
 
 #endif
