@@ -19,9 +19,10 @@
 extern "C" {
 #endif
 
-#define PIRN_HANDSHAKE_KEY_CHARS    24 /* a Sec-WebSocket-Key */
-#define PIRN_HANDSHAKE_ACCEPT_CHARS 28 /* a Sec-WebSocket-Accept */
-#define PIRN_HANDSHAKE_DETAIL_BYTES 160
+#define PIRN_HANDSHAKE_KEY_CHARS        24 /* a Sec-WebSocket-Key */
+#define PIRN_HANDSHAKE_ACCEPT_CHARS     28 /* a Sec-WebSocket-Accept */
+#define PIRN_HANDSHAKE_DETAIL_BYTES     160
+#define PIRN_HANDSHAKE_MAX_SUBPROTOCOLS 64
 
 /* The Sec-WebSocket-Accept that belongs to a Sec-WebSocket-Key (RFC 6455, 4.2.2), with a NUL. */
 PIRN_API void pirn_handshake_accept_key(struct pirn_str key,
@@ -57,10 +58,11 @@ PIRN_API bool pirn_handshake_wants_upgrade(const struct pirn_http_head *request)
  *                                    missing or doubled
  *   -PIRN_E_KEY                 400  Sec-WebSocket-Key is there once and 16 bytes in base64
  *   -PIRN_E_ORIGIN              400  Origin is there at most once
- *   -PIRN_E_SUBPROTOCOL_HEADER  400  the subprotocols are tokens, none twice
+ *   -PIRN_E_SUBPROTOCOL_HEADER  400  the subprotocols are tokens, none twice, 64 at most
  *   -PIRN_E_EXTENSION_HEADER    400  the extensions are well-formed
  * Returns 0, with status 101, or the error, with error, status and detail set; request, resource,
- * host, origin and key are set as far as they could be read. `request` must outlive `hs`. */
+ * host, origin and key are set as far as they could be read. A head whose reading failed is refused
+ * with its own error and status. `request` must outlive `hs`. */
 PIRN_API int pirn_handshake_read_request(struct pirn_handshake *hs,
                                          const struct pirn_http_head *request);
 
@@ -103,13 +105,14 @@ PIRN_API int pirn_handshake_write_accept(const struct pirn_handshake *hs,
                                          const struct pirn_header *headers, size_t header_count,
                                          char *out, size_t cap);
 
-/* Writes a whole answer that ends the connection: status 300 to 599, `Connection: close`, `text`
- * and a line end as body. With it go Content-Length and, unless `headers` has them, Content-Type
- * (text/plain; charset=utf-8), Cache-Control (no-store), X-Content-Type-Options (nosniff), for 405
- * Allow (GET), for 426 Upgrade (websocket) and Sec-WebSocket-Version (13). An empty `text` means
- * the reason phrase. A NUL that is not counted follows. Returns the length, or -PIRN_E_ARGUMENT
- * (status), -PIRN_E_HEADER_RESERVED (Connection, Content-Length, Transfer-Encoding or the like),
- * -PIRN_E_HEADER_NAME, -PIRN_E_HEADER_VALUE, -PIRN_E_ROOM. */
+/* Writes a whole answer that ends the connection: status 300 to 599 but not 304, `Connection:
+ * close`, `text` and a line end as body. With it go Content-Length and, unless `headers` has them,
+ * Content-Type (text/plain; charset=utf-8), Cache-Control (no-store), X-Content-Type-Options
+ * (nosniff), for 405 Allow (GET), for 426 Upgrade (websocket, also named in Connection) and
+ * Sec-WebSocket-Version (13). An empty `text` means the reason phrase. A NUL that is not counted
+ * follows. Returns the length, or -PIRN_E_ARGUMENT (status), -PIRN_E_HEADER_RESERVED (Connection,
+ * Content-Length, Transfer-Encoding or the like), -PIRN_E_HEADER_NAME, -PIRN_E_HEADER_VALUE,
+ * -PIRN_E_ROOM. */
 PIRN_API int pirn_handshake_write_refusal(int status, const struct pirn_header *headers,
                                           size_t header_count, struct pirn_str text, char *out,
                                           size_t cap);
@@ -146,7 +149,7 @@ struct pirn_client_handshake {
  * response has been read. Returns the length, or
  *   -PIRN_E_RANDOM              the random source failed;
  *   -PIRN_E_URL                 host or target is empty or malformed (see pirn_url_parse());
- *   -PIRN_E_SUBPROTOCOL_HEADER  a subprotocol is not a token or is there twice;
+ *   -PIRN_E_SUBPROTOCOL_HEADER  a subprotocol is not a token or is there twice, or over 64;
  *   -PIRN_E_EXTENSION_HEADER    `extensions` is malformed;
  *   -PIRN_E_HEADER_RESERVED     a header is Host, Origin, User-Agent, Upgrade, Connection,
  *                               Sec-WebSocket-*, Content-Length, Transfer-Encoding, Expect or the
@@ -157,7 +160,8 @@ PIRN_API int pirn_client_handshake_write(struct pirn_client_handshake *hs,
                                          pirn_random_fn *random, void *random_context, char *out,
                                          size_t cap);
 
-/* Checks a complete response by RFC 6455, 4.1, in this order, and stops at the first fault:
+/* Checks a complete response by RFC 6455, 4.1, in this order, and stops at the first fault (a head
+ * whose reading failed is refused with its own error):
  *   -PIRN_E_STATUS                the status is 101
  *   -PIRN_E_HTTP_VERSION          the version is HTTP/1.1
  *   -PIRN_E_UPGRADE               Upgrade is there once and websocket, in any case
