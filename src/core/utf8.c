@@ -37,32 +37,23 @@ enum {
 #define X2(row)  row, row
 #define X3(row)  X2(row), row
 #define X4(row)  X2(row), X2(row)
+#define X11(row) X4(row), X4(row), X3(row)
 #define X12(row) X4(row), X4(row), X4(row)
-#define X16(row) X4(row), X4(row), X4(row), X4(row)
+#define X16(row) X4(row), X12(row)
+#define X30(row) X16(row), X12(row), X2(row)
 #define X32(row) X16(row), X16(row)
 
 static const uint64_t rows[256] = {
-    /* 00..7F */ X32(LEAD(WHOLE)),
-    X32(LEAD(WHOLE)),
-    X32(LEAD(WHOLE)),
-    X32(LEAD(WHOLE)),
-    /* 80..BF */ X16(TAIL_80_8F),
-    X16(TAIL_90_9F),
-    X32(TAIL_A0_BF),
-    /* C0..C1 */ X2(LEAD(BAD)),
-    /* C2..DF */ X2(LEAD(TAIL_1)),
-    X12(LEAD(TAIL_1)),
-    X16(LEAD(TAIL_1)),
-    /* E0..EF */ LEAD(AFTER_E0),
-    X12(LEAD(TAIL_2)),
-    LEAD(AFTER_ED),
-    X2(LEAD(TAIL_2)),
-    /* F0..F4 */ LEAD(AFTER_F0),
-    X3(LEAD(TAIL_3)),
-    LEAD(AFTER_F4),
-    /* F5..FF */ X3(LEAD(BAD)),
-    X4(LEAD(BAD)),
-    X4(LEAD(BAD))};
+    X32(LEAD(WHOLE)),  X32(LEAD(WHOLE)),
+    X32(LEAD(WHOLE)),  X32(LEAD(WHOLE)), /* 00..7F */
+    X16(TAIL_80_8F),   X16(TAIL_90_9F),
+    X32(TAIL_A0_BF),   X2(LEAD(BAD)),     /* C0, C1: always overlong */
+    X30(LEAD(TAIL_1)),                    /* C2..DF */
+    LEAD(AFTER_E0),    X12(LEAD(TAIL_2)), /* E1..EC */
+    LEAD(AFTER_ED),    X2(LEAD(TAIL_2)),  /* EE, EF */
+    LEAD(AFTER_F0),    X3(LEAD(TAIL_3)),  /* F1..F3 */
+    LEAD(AFTER_F4),    X11(LEAD(BAD)),    /* F5..FF: always above U+10FFFF */
+};
 
 static unsigned step(unsigned state, uint8_t byte)
 {
@@ -96,7 +87,7 @@ size_t pirn__utf8_feed_scalar(struct pirn_utf8 *validator, const uint8_t *data, 
             break;
         state = after;
     }
-    /* For short texts: the last bytes again as one word, though some of it was seen before. */
+    /* The rest of a short text in one step: a word that overlaps what was seen before. */
     if (state == WHOLE && len >= 8 && len - at < 8 && all_ascii(data + len - 8))
         at = len;
     for (; at < len; at++) {

@@ -8,7 +8,8 @@
  * places, and a shuffle instruction looks up all of them.
  *
  * A tail byte behind a tail byte (TWO_TAILS) is wrong, unless a lead byte two or three places
- * before it asks for it: bit 7 of the two findings must be equal.
+ * before it asks for it; then it is wrong not to be one. So bit 7 of the two findings must be
+ * equal.
  *
  * A register in which, as in the one before it, all is ASCII needs no look. The last register lies
  * flush with the end and overlaps the one before it; that sees some bytes twice. */
@@ -18,6 +19,7 @@
 
 #include <immintrin.h>
 
+/* The ways to be wrong. */
 enum {
     TOO_SHORT = 1 << 0,  /* a lead byte, then no tail byte */
     TOO_LONG = 1 << 1,   /* ASCII, then a tail byte */
@@ -27,43 +29,44 @@ enum {
     TOO_LARGE = 1 << 5,  /* F4, then 90..BF; F5..FF, then the same */
     FOUR_80_8F = 1 << 6, /* F0 (overlong) or F5..FF (too large), then 80..8F */
     TWO_TAILS = 1 << 7,  /* two tail bytes */
-    ANY_LOW = TOO_SHORT | TOO_LONG | TWO_TAILS, /* what the low half does not matter to */
-    ANY_TAIL = TOO_LONG | OVERLONG_2 | TWO_TAILS
+
+    ANY_LOW = TOO_SHORT | TOO_LONG | TWO_TAILS,  /* what the low half does not matter to */
+    ANY_TAIL = TOO_LONG | OVERLONG_2 | TWO_TAILS /* what any tail byte may be the second of */
 };
 
 #define X4(set) set, set, set, set
 
 static const uint8_t first_high[16] = {
+    X4(TOO_LONG), /* 0..3 */
     X4(TOO_LONG),
-    X4(TOO_LONG),           /* 0..7 */
-    X4(TWO_TAILS),          /* 8..B */
-    TOO_SHORT | OVERLONG_2, /* C */
-    TOO_SHORT,              /* D */
-    TOO_SHORT | OVERLONG_3 | SURROGATE,
-    TOO_SHORT | TOO_LARGE | FOUR_80_8F,
+    X4(TWO_TAILS),                      /* 8..B */
+    TOO_SHORT | OVERLONG_2,             /* C */
+    TOO_SHORT,                          /* D */
+    TOO_SHORT | OVERLONG_3 | SURROGATE, /* E */
+    TOO_SHORT | TOO_LARGE | FOUR_80_8F, /* F */
 };
 
 #define ABOVE_4 (ANY_LOW | TOO_LARGE | FOUR_80_8F)
 
 static const uint8_t first_low[16] = {
-    ANY_LOW | OVERLONG_2 | OVERLONG_3 | FOUR_80_8F, /* C0, E0, F0 */
-    ANY_LOW | OVERLONG_2,                           /* C1 */
+    ANY_LOW | OVERLONG_2 | OVERLONG_3 | FOUR_80_8F, /* 0: C0, E0, F0 */
+    ANY_LOW | OVERLONG_2,                           /* 1: C1 */
     ANY_LOW,
     ANY_LOW,
-    ANY_LOW | TOO_LARGE, /* F4 */
+    ANY_LOW | TOO_LARGE, /* 4: F4 */
     ABOVE_4,
     ABOVE_4,
     ABOVE_4,
-    X4(ABOVE_4),
+    X4(ABOVE_4), /* 8..B */
     ABOVE_4,
-    ABOVE_4 | SURROGATE, /* ED */
+    ABOVE_4 | SURROGATE, /* D: ED */
     ABOVE_4,
     ABOVE_4,
 };
 
 static const uint8_t second_high[16] = {
+    X4(TOO_SHORT), /* 0..3 */
     X4(TOO_SHORT),
-    X4(TOO_SHORT),                      /* 0..7 */
     ANY_TAIL | OVERLONG_3 | FOUR_80_8F, /* 8 */
     ANY_TAIL | OVERLONG_3 | TOO_LARGE,  /* 9 */
     ANY_TAIL | SURROGATE | TOO_LARGE,   /* A */

@@ -291,10 +291,27 @@ static void every_wrong_at_every_offset_in_any_text(void **state)
             }
 }
 
-static uint64_t random_next(uint64_t *seed)
+/* What the vector that lies flush with the end must know of the one before it. Each vector of the
+ * ground ends with a lead byte, so that one vector cannot pass for another. */
+static void missing_tails_at_every_distance_from_the_end(void **state)
+{
+    (void)state;
+    static const char *const unfinished[] = {"\xC3", "\xE1\x80", "\xF1\x80\x80", "\xF1\x80"};
+    uint8_t text[135];
+    for (size_t i = 0; i < 4; i++)
+        for (size_t at = 1; at < 100; at += 2) {
+            memset(text, 'x', sizeof text);
+            fill_ground(text + 1, at - 1, "\xC3\xA4");
+            memcpy(text + at, unfinished[i], strlen(unfinished[i]));
+            for (size_t len = at + 4; len <= at + 35; len++)
+                check_all_paths(text, len);
+        }
+}
+
+static uint32_t random_next(uint64_t *seed)
 {
     *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return *seed >> 33;
+    return (uint32_t)(*seed >> 33);
 }
 
 /* What is likely to make a difference to a validator. */
@@ -310,7 +327,7 @@ static void random_wrongs(void **state)
     for (unsigned round = 0; round < 40000; round++) {
         const size_t len = random_next(&seed) % sizeof text;
         fill_ground(text, len, grounds[random_next(&seed) % GROUND_COUNT]);
-        for (uint64_t wrongs = random_next(&seed) % 4; wrongs > 0 && len > 0; wrongs--)
+        for (uint32_t wrongs = random_next(&seed) % 4; wrongs > 0 && len > 0; wrongs--)
             text[random_next(&seed) % len] = edges[random_next(&seed) % sizeof edges];
         const size_t cut = random_next(&seed) % (len + 1);
         uint8_t *copy = guarded + GUARDED_SIZE - len;
@@ -361,6 +378,7 @@ int main(void)
         cmocka_unit_test(every_length_of_good_text),
         cmocka_unit_test(every_wrong_at_every_offset_in_ascii),
         cmocka_unit_test(every_wrong_at_every_offset_in_any_text),
+        cmocka_unit_test(missing_tails_at_every_distance_from_the_end),
         cmocka_unit_test(random_wrongs),
         cmocka_unit_test(clip_keeps_code_points_whole),
         cmocka_unit_test(clip_of_what_is_not_utf8_cuts_little),
