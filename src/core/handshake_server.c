@@ -210,11 +210,6 @@ bool pirn_handshake_wants_upgrade(const struct pirn_http_head *request)
 
 /* ---- Choosing. */
 
-bool pirn_handshake_offers_subprotocol(const struct pirn_handshake *hs, struct pirn_str subprotocol)
-{
-    return pirn_handshake_choose_subprotocol(hs, &subprotocol, 1, PIRN_CLIENT_ORDER).data;
-}
-
 static struct pirn_str choose_in_client_order(const struct pirn_handshake *hs,
                                               const struct pirn_str *supported, size_t count)
 {
@@ -225,6 +220,11 @@ static struct pirn_str choose_in_client_order(const struct pirn_handshake *hs,
         if (pirn__handshake_among(supported, count, item))
             return item;
     return none;
+}
+
+bool pirn_handshake_offers_subprotocol(const struct pirn_handshake *hs, struct pirn_str subprotocol)
+{
+    return choose_in_client_order(hs, &subprotocol, 1).data;
 }
 
 struct pirn_str pirn_handshake_choose_subprotocol(const struct pirn_handshake *hs,
