@@ -11,6 +11,7 @@
 #include <pirn/handshake.h>
 #include <pirn/http.h>
 #include <pirn/mask.h>
+#include <pirn/url.h>
 #include <pirn/utf8.h>
 
 #endif

@@ -27,7 +27,7 @@ enum pirn_loop_backend { PIRN_LOOP_DEFAULT, PIRN_LOOP_EPOLL, PIRN_LOOP_POLL };
 struct pirn_loop_config {
     enum pirn_loop_backend backend; /* epoll where there is one */
     size_t receive_buffer_bytes;    /* one for all connections; 64 KiB; 4 KiB to 16 MiB. A readable
-                                     * event handles at most this much, then the next has its turn */
+                                     * event handles at most this much, then comes the next */
     pirn_realloc_fn *realloc;       /* all memory of the loop and what belongs to it; realloc(3) */
     void *realloc_context;
     pirn_random_fn *random; /* getrandom(2), buffered, never shared with a forked child */
