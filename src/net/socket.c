@@ -1,0 +1,314 @@
+/* socket.c: sockets.
+ *
+ * Options are set on the listener, for accepted sockets inherit them: accepting is one system call.
+ * A unix-domain name that is taken is tried: only if nobody answers there is it removed. */
+#include "socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { DEFAULT_BACKLOG = 1024 };
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+};
+
+static int fail(int error, int why)
+{
+    errno = why;
+    return -error;
+}
+
+/* Closes fd and gives the error of what failed before. */
+static int fail_close(int fd)
+{
+    int why = errno;
+    close(fd);
+    return fail(PIRN_E_SYSTEM, why);
+}
+
+static int set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static int new_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -PIRN_E_SYSTEM : fd;
+}
+
+/* ---- listening */
+
+static int backlog_of(const struct pirn_listen *where)
+{
+    return where->backlog > 0 ? where->backlog : DEFAULT_BACKLOG;
+}
+
+static int listen_tcp(const struct pirn_listen *where, const struct sockaddr *address,
+                      socklen_t len, bool v6_only)
+{
+    int fd = new_socket(address->sa_family);
+    if (fd < 0)
+        return fd;
+    bool v6 = address->sa_family == AF_INET6;
+    if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0 ||
+        (v6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only) < 0) ||
+        (where->reuse_port && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
+        bind(fd, address, len) < 0 || listen(fd, backlog_of(where)) < 0)
+        return fail_close(fd);
+    return fd;
+}
+
+static int listen_everywhere(const struct pirn_listen *where)
+{
+    union address all = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(where->port)}};
+    int fd = listen_tcp(where, &all.any, sizeof all.v6, false);
+    if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
+        return fd;
+    all.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(where->port)};
+    return listen_tcp(where, &all.any, sizeof all.v4, false);
+}
+
+static int listen_host(const struct pirn_listen *where)
+{
+    const char *host = where->host ? where->host : "127.0.0.1";
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found, *each;
+    char port[8];
+    if (strcmp(host, "*") == 0)
+        return listen_everywhere(where);
+    snprintf(port, sizeof port, "%u", (unsigned)where->port);
+    int why = getaddrinfo(host, port, &hints, &found);
+    if (why == EAI_MEMORY)
+        return fail(PIRN_E_MEMORY, ENOMEM);
+    if (why != 0)
+        return fail(PIRN_E_SYSTEM, why == EAI_SYSTEM ? errno : ENOENT);
+    int fd = fail(PIRN_E_SYSTEM, ENOENT);
+    for (each = found; each && fd < 0; each = each->ai_next)
+        fd = listen_tcp(where, each->ai_addr, each->ai_addrlen, true);
+    why = errno;
+    freeaddrinfo(found);
+    errno = why;
+    return fd;
+}
+
+static bool name_is_dead(const struct sockaddr *name, socklen_t len, const char *path)
+{
+    struct stat status;
+    if (path[0] == '@' || lstat(path, &status) < 0 || !S_ISSOCK(status.st_mode))
+        return false;
+    int fd = new_socket(AF_UNIX);
+    if (fd < 0)
+        return false;
+    bool refused = connect(fd, name, len) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static int bind_unix(int fd, const struct sockaddr *name, socklen_t len, const char *path)
+{
+    int result = bind(fd, name, len);
+    if (result == 0 || errno != EADDRINUSE)
+        return result;
+    if (name_is_dead(name, len, path) && unlink(path) == 0)
+        return bind(fd, name, len);
+    errno = EADDRINUSE;
+    return -1;
+}
+
+static int listen_unix(const struct pirn_listen *where)
+{
+    const char *path = where->unix_path;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t size = strlen(path);
+    if (size == 0 || size >= sizeof name.sun_path)
+        return fail(PIRN_E_ARGUMENT, EINVAL);
+    memcpy(name.sun_path, path, size);
+    if (path[0] == '@')
+        name.sun_path[0] = '\0'; /* abstract: exactly these bytes, no NUL behind */
+    else
+        size++;
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+    int fd = new_socket(AF_UNIX);
+    if (fd < 0)
+        return fd;
+    if (bind_unix(fd, (struct sockaddr *)&name, len, path) < 0 || listen(fd, backlog_of(where)) < 0)
+        return fail_close(fd);
+    return fd;
+}
+
+static int adopt(int fd)
+{
+    int listens = 0;
+    socklen_t len = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || !listens)
+        return fail(PIRN_E_ARGUMENT, EINVAL);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -PIRN_E_SYSTEM;
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* fails where there is no TCP: well */
+    return fd;
+}
+
+int pirn__socket_listen(const struct pirn_listen *where)
+{
+    if (where->unix_path)
+        return listen_unix(where);
+    return where->fd > 0 ? adopt(where->fd) : listen_host(where);
+}
+
+void pirn__socket_unlink(const char *unix_path)
+{
+    if (unix_path[0] != '@')
+        unlink(unix_path);
+}
+
+int pirn__socket_accept(int listener)
+{
+    for (;;) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0 || (errno != EINTR && errno != ECONNABORTED && errno != EPROTO))
+            return fd;
+    }
+}
+
+/* ---- the stream */
+
+ssize_t pirn__socket_recv(int fd, void *data, size_t cap)
+{
+    ssize_t got;
+    do
+        got = recv(fd, data, cap, 0);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+ssize_t pirn__socket_send(int fd, const struct iovec *pieces, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces,
+                             .msg_iovlen = (size_t)(count < IOV_MAX ? count : IOV_MAX)};
+    ssize_t sent;
+    do
+        sent = count == 1 ? send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL)
+                          : sendmsg(fd, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+bool pirn__socket_would_block(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+int pirn__socket_error(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+}
+
+void pirn__socket_shutdown(int fd)
+{
+    shutdown(fd, SHUT_WR);
+}
+
+void pirn__socket_close(int fd)
+{
+    close(fd);
+}
+
+void pirn__socket_reset(int fd)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(fd);
+}
+
+int pirn__socket_reserve(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* ---- addresses */
+
+static bool own_address(int fd, union address *address)
+{
+    socklen_t len = sizeof *address;
+    memset(address, 0, sizeof *address);
+    return getsockname(fd, &address->any, &len) == 0;
+}
+
+/* IPv4 that comes through a socket for both is given as IPv4. */
+static bool peer_address(int fd, union address *address)
+{
+    socklen_t len = sizeof *address;
+    memset(address, 0, sizeof *address);
+    if (getpeername(fd, &address->any, &len) < 0)
+        return false;
+    if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr))
+        return true;
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = address->v6.sin6_port};
+    memcpy(&v4.sin_addr, address->v6.sin6_addr.s6_addr + 12, 4);
+    address->v4 = v4;
+    return true;
+}
+
+uint16_t pirn__socket_port(int fd)
+{
+    union address own;
+    if (!own_address(fd, &own))
+        return 0;
+    if (own.any.sa_family == AF_INET)
+        return ntohs(own.v4.sin_port);
+    return own.any.sa_family == AF_INET6 ? ntohs(own.v6.sin6_port) : 0;
+}
+
+const char *pirn__socket_peer_text(int fd, char *text, size_t cap)
+{
+    union address peer;
+    char host[INET6_ADDRSTRLEN];
+    if (!peer_address(fd, &peer)) {
+        snprintf(text, cap, "unknown");
+    } else if (peer.any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &peer.v4.sin_addr, host, sizeof host);
+        snprintf(text, cap, "%s:%u", host, (unsigned)ntohs(peer.v4.sin_port));
+    } else if (peer.any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &peer.v6.sin6_addr, host, sizeof host);
+        snprintf(text, cap, "[%s]:%u", host, (unsigned)ntohs(peer.v6.sin6_port));
+    } else {
+        snprintf(text, cap, "%s", peer.any.sa_family == AF_UNIX ? "unix" : "unknown");
+    }
+    return text;
+}
+
+void pirn__socket_peer_key(int fd, struct pirn__peer_key *key)
+{
+    union address peer;
+    *key = (struct pirn__peer_key){0};
+    if (!peer_address(fd, &peer))
+        return;
+    if (peer.any.sa_family == AF_INET) {
+        key->family = 4;
+        memcpy(key->address, &peer.v4.sin_addr, 4);
+    } else if (peer.any.sa_family == AF_INET6) {
+        key->family = 6;
+        memcpy(key->address, &peer.v6.sin6_addr, 8);
+    }
+}
