@@ -10,7 +10,7 @@
  *     pirn_endpoint_feed(&ep, buffer, n, now_us);
  *     while (pirn_endpoint_next(&ep, &event))
  *         ... act on the event; anything may be called, also close() and frame() ...
- *     n = pirn_endpoint_control(&ep, out, sizeof out);  // Pong, Ping, Close that wait to leave
+ *     n = pirn_endpoint_control(&ep, out, sizeof out, true); // what waits: Pong, Ping, Close
  *     write(fd, out, n);
  *
  * Payloads are unmasked where they lie and events point into the buffer that was fed: nothing is
@@ -48,7 +48,7 @@ enum pirn_role { PIRN_SERVER, PIRN_CLIENT };
 struct pirn_endpoint_config {
     uint64_t max_message_bytes; /* 1 MiB for a server, 16 MiB for a client; else close 1009 */
     uint64_t max_frame_bytes;   /* no limit of its own; else close 1009 */
-    uint32_t max_fragments;     /* frames of one message; no limit; else close 1008 */
+    uint32_t max_fragments;     /* frames of one message; 2^32 - 1; else close 1008 */
 
     uint32_t ping_interval_ms; /* from one keep-alive Ping to the next; 20 s; PIRN_OFF: none */
     uint32_t ping_timeout_ms;  /* for its Pong; 20 s; PIRN_OFF: waits for ever */
@@ -59,7 +59,7 @@ struct pirn_endpoint_config {
     /* Pings are not answered by the endpoint; the program calls pirn_endpoint_pong() or does not.
      */
     bool manual_pong;
-    /* Text to send is checked: pirn_endpoint_frame() then takes the payload for text. */
+    /* Text given to pirn_endpoint_send() must be UTF-8; pirn_endpoint_frame() sees no text. */
     bool check_sent_text;
 
     /* Where masking keys come from. A client needs it; a server does not. */
@@ -118,44 +118,50 @@ struct pirn_endpoint {
     uint64_t message_len;   /* bytes of the current message so far */
     uint64_t detail;        /* what the error is about: an offset, a length, a code */
     uint64_t now_us;        /* as of the last call that told the time */
-    uint64_t ping_us;       /* when the latest keep-alive Ping was due or sent */
-    uint64_t close_us;      /* when our Close was queued */
+    uint64_t ping_us;       /* when the latest keep-alive Ping was due, at first of init() */
+    uint64_t wake_us;       /* when tick() has something to do; UINT64_MAX: never */
     uint32_t rtt_us;        /* of the latest answered keep-alive Ping */
     uint32_t ping_number;   /* payload of the latest keep-alive Ping */
     uint32_t fragments;     /* frames of the current message so far */
-    uint32_t flags;         /* private to endpoint.c */
-    struct pirn_utf8 utf8;  /* of the current text message */
+    uint32_t flags;         /* see endpoint_parts.h */
     uint16_t error;         /* sticky; PIRN_E_NONE until it fails */
     uint16_t sent_code;     /* of our Close; 0: empty or none */
     uint16_t received_code; /* of the peer's Close; 0: empty or none */
-    uint8_t header[PIRN_FRAME_HEADER_MAX]; /* of the current frame, as far as it has come */
-    uint8_t header_len;
+    uint8_t header[PIRN_FRAME_HEADER_MAX]; /* of the current frame; see endpoint_receive.c */
+    uint8_t header_len;                    /* bytes of a header that has come in part */
+    uint8_t reading;                       /* what next() expects; see endpoint_parts.h */
     uint8_t masking_phase;
+    struct pirn_utf8 utf8;                     /* of the text message being received */
+    struct pirn_utf8 sending_utf8;             /* of the one being sent in fragments */
     uint8_t message_opcode;                    /* of the message being received; 0: none */
     uint8_t sending_opcode;                    /* of the message being sent in fragments; 0: none */
     uint8_t arriving_len, pong_len, close_len; /* bytes in the slots */
 };
 
-/* Makes an endpoint that is open: the opening handshake is done. slots may be NULL until the first
- * call that receives, ticks or closes: see pirn_endpoint_lend(). Returns 0, or -PIRN_E_ARGUMENT for
- * a client without a random source. There is nothing to release. */
+/* Makes an endpoint that is open: the opening handshake is done. config may be NULL, which means
+ * the default of everything. slots may be NULL until the first call that receives, ticks or closes:
+ * see pirn_endpoint_lend(). Returns 0, or -PIRN_E_ARGUMENT for a client without a random source or
+ * a role that is none. There is nothing to release. */
 PIRN_API int pirn_endpoint_init(struct pirn_endpoint *ep, enum pirn_role role,
                                 const struct pirn_endpoint_config *config,
                                 struct pirn_control_slots *slots, uint64_t now_us);
 
 /* Gives the endpoint other slots; what the old ones hold moves along. An endpoint that is settled
- * needs none and may have NULL. So one pirn_control_slots serves all connections of a loop: lend
- * it, feed, take what control() gives, and if the endpoint is settled then, take it back; if not
- * (the socket is full, or a control frame has come in part), lend it slots of its own. */
-PIRN_API void pirn_endpoint_lend(struct pirn_endpoint *ep, struct pirn_control_slots *slots);
+ * and has nothing unread needs none and may have NULL; any other refuses NULL with -PIRN_E_STATE
+ * and keeps what it has. Returns 0 otherwise. So one pirn_control_slots serves all connections of a
+ * loop: lend it, feed, take what control() gives, and if the endpoint is settled then, take it
+ * back; if not (the socket is full, or a control frame has come in part), lend it slots of its own.
+ */
+PIRN_API int pirn_endpoint_lend(struct pirn_endpoint *ep, struct pirn_control_slots *slots);
 
 /* Whether the slots hold nothing that is still needed. */
 PIRN_API bool pirn_endpoint_settled(const struct pirn_endpoint *ep);
 
 /* Lends the bytes that came from the network, data[0..len), to be read by next(). They are changed
  * in place, and must stay until next() has returned false; then they are free again, whatever they
- * held: incomplete frames too. To feed while an earlier buffer is unread is -PIRN_E_STATE. After
- * the end of the endpoint bytes are ignored, as RFC 6455, 7.1.7, wants. */
+ * held: incomplete frames too. Returns 0; -PIRN_E_STATE for feeding while an earlier buffer is
+ * unread, or without slots; -PIRN_E_ARGUMENT for len bytes at NULL. After the end of the endpoint
+ * bytes are ignored, as RFC 6455, 7.1.7, wants. */
 PIRN_API int pirn_endpoint_feed(struct pirn_endpoint *ep, void *data, size_t len, uint64_t now_us);
 
 /* Takes the next event; false when there is none before more bytes are fed. Messages come in pieces
@@ -163,26 +169,37 @@ PIRN_API int pirn_endpoint_feed(struct pirn_endpoint *ep, void *data, size_t len
  * event with first and last set. A violation of the protocol gives one PIRN_EVENT_FAILURE, its
  * Close (1002, 1007, 1008, 1009, with a reason that says what was wrong) waits to leave, and all
  * that came before it has been delivered. After PIRN_EVENT_CLOSE or _FAILURE it returns false for
- * ever. A text message is checked as it comes: no piece that has left here holds a byte after which
- * the text cannot be UTF-8 (RFC 6455, 8.1). */
+ * ever.
+ *
+ * A header is judged in this order, on its first two bytes: RSV, OPCODE, CONTROL_FRAGMENTED,
+ * CONTINUATION_UNEXPECTED, _EXPECTED, UNMASKED, MASKED, CONTROL_TOO_LONG; then as soon as the
+ * length has come: LENGTH_64BIT, LENGTH_NOT_MINIMAL, FRAME_TOO_BIG, MESSAGE_TOO_BIG, FRAGMENTS.
+ * Nothing of a frame with a bad header is delivered. A text message is checked as it comes: what
+ * precedes the first byte that cannot be UTF-8 is delivered, as a piece that is not the last, and
+ * nothing after it (RFC 6455, 8.1). So bytes give the same events however they are cut. */
 PIRN_API bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event);
 
 /* How many payload bytes of the current frame have not come yet: a program may read that many
- * straight to where it wants them and feed them from there. 0 between frames. */
+ * straight to where it wants them and feed them from there. 0 between frames, and in control
+ * frames, which are gathered in the slots. */
 PIRN_API uint64_t pirn_endpoint_remaining(const struct pirn_endpoint *ep);
 
-/* The connection below has ended (read returned 0, or an error): nothing more will be fed. Returns
- * true if the ending was clean: both Close frames are through. If not and the endpoint had not
- * failed before, it fails with PIRN_E_EOF, which is reported as 1006. */
+/* The connection below has ended (read returned 0, or an error): nothing more will be fed or sent,
+ * and what still waits is forgotten. Call it when next() has returned false. Returns true if the
+ * ending was clean: both Close frames are through. If not and the endpoint had not failed before,
+ * it fails with PIRN_E_EOF: for this there is no event. The ending is reported as 1006, unless the
+ * peer's Close had come and only ours had not left. */
 PIRN_API bool pirn_endpoint_eof(struct pirn_endpoint *ep);
 
 /* Time passes: a keep-alive Ping may become due (it waits in control()), or the endpoint fails with
- * PIRN_E_PING_TIMEOUT (its Close, 1011 "ping timeout", waits) or PIRN_E_CLOSE_TIMEOUT. Returns
- * false if it failed now: there is no event for it. Early and spurious calls do nothing. */
+ * PIRN_E_PING_TIMEOUT (its Close, 1011 "ping timeout: no pong within 20000 ms", waits) or
+ * PIRN_E_CLOSE_TIMEOUT. Returns false if it failed now: there is no event for it. Early and
+ * spurious calls do nothing. While a Ping is unanswered the next is not sent, unless
+ * ping_timeout_ms is PIRN_OFF: a peer that is gone is found within interval and timeout. */
 PIRN_API bool pirn_endpoint_tick(struct pirn_endpoint *ep, uint64_t now_us);
 
-/* When tick() has something to do at the earliest; UINT64_MAX for never. It may move later, but not
- * earlier, by what is received, and changes by close(). */
+/* When tick() has something to do at the earliest; UINT64_MAX for never. What is received does not
+ * move it, but for the end, after which it is never; tick() and close() do. */
 PIRN_API uint64_t pirn_endpoint_deadline(const struct pirn_endpoint *ep);
 
 /* Writes the control frames that wait, whole ones only, to out[0..cap), and forgets them: Pong,
@@ -210,14 +227,17 @@ PIRN_API int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type
                                  uint64_t payload_len, uint8_t header[PIRN_FRAME_HEADER_MAX]);
 
 /* pirn_endpoint_frame() and the payload in one buffer, for programs that want bytes to send: writes
- * the whole frame to out[0..cap), masked if need be. Returns its size, -PIRN_E_ROOM (nothing was
- * begun; header and payload are at most PIRN_FRAME_HEADER_MAX + len), or as above. */
+ * the whole frame to out[0..cap), masked if need be. Returns its size, or an error that changes
+ * nothing: -PIRN_E_ROOM (header and payload are at most PIRN_FRAME_HEADER_MAX + len),
+ * -PIRN_E_TEXT_UTF8 (with check_sent_text; a message whose fragments all come through here may cut
+ * characters), -PIRN_E_ARGUMENT for len bytes at NULL, or as above. The payload may not overlap
+ * out. */
 PIRN_API int64_t pirn_endpoint_send(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
                                     const void *payload, size_t len, void *out, size_t cap);
 
 /* Writes a Ping or a Pong with a payload of the program's own, at most PIRN_CONTROL_MAX bytes, to
- * out, to be sent between two frames. Returns its size, -PIRN_E_CONTROL_TOO_LONG, -PIRN_E_CLOSED,
- * -PIRN_E_RANDOM. */
+ * out, to be sent between two frames. Returns its size, -PIRN_E_CONTROL_TOO_LONG,
+ * -PIRN_E_ARGUMENT for len bytes at NULL, -PIRN_E_CLOSED, -PIRN_E_RANDOM. */
 PIRN_API int pirn_endpoint_ping(struct pirn_endpoint *ep, const void *payload, size_t len,
                                 uint8_t out[PIRN_CONTROL_FRAME_MAX]);
 PIRN_API int pirn_endpoint_pong(struct pirn_endpoint *ep, const void *payload, size_t len,
@@ -225,8 +245,9 @@ PIRN_API int pirn_endpoint_pong(struct pirn_endpoint *ep, const void *payload, s
 
 /* Begins the closing handshake (RFC 6455, 7.1.2): queues a Close with a close code that may be sent
  * and a reason of at most 123 bytes of UTF-8, or an empty Close for code 0. Returns 0, or an error
- * of pirn_close_build() with nothing changed. To close what is closing or closed already does
- * nothing and returns -PIRN_E_CLOSED. Events go on until the peer's Close has come. */
+ * of pirn_close_build(), or -PIRN_E_STATE without slots, with nothing changed. To close what is
+ * closing or closed already does nothing and returns -PIRN_E_CLOSED. Events go on until the peer's
+ * Close has come. */
 PIRN_API int pirn_endpoint_close(struct pirn_endpoint *ep, int code, struct pirn_str reason,
                                  uint64_t now_us);
 
@@ -238,13 +259,15 @@ PIRN_API enum pirn_error pirn_endpoint_error(const struct pirn_endpoint *ep);
 
 /* The failure as one line, with what it is about: "text is not UTF-8 at byte 17", "frame of 126
  * bytes uses the 64-bit length". At most cap - 1 bytes and a NUL; returns text. It is also the
- * reason of the Close that reports it, so at most 123 bytes. "" without a failure. */
+ * reason of the Close that reports it, so at most 123 bytes. "" without a failure, or if cap is 0.
+ */
 PIRN_API const char *pirn_endpoint_error_text(const struct pirn_endpoint *ep, char *text,
                                               size_t cap);
 
 /* How it ended, or is ending: what a program reports (RFC 6455, 7.1.4 to 7.1.6). */
 struct pirn_endpoint_ending {
-    enum pirn_close_origin origin; /* who sent the first Close, or failed */
+    enum pirn_close_origin origin; /* who sent the first Close; else: local if it failed here,
+                                    * remote if the connection below ended */
     bool sent_close;               /* our Close has left by control() */
     bool received_close;           /* the peer's Close has come */
     int sent_code;                 /* 1005 for an empty one; 0 if none was queued */

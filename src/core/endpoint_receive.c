@@ -1,0 +1,372 @@
+/* Receiving: feed() lends a buffer, next() takes one event from it.
+ *
+ * next() is a machine of few states (ep->reading) and no loop: it reads a header if one is due,
+ * then the payload, and each call ends with an event or with the buffer used up.
+ *
+ *   HEADER   -> DATA or CONTROL as soon as the header is whole, in the same call
+ *   DATA     -> HEADER with the frame's last byte; each piece of it is an event
+ *   CONTROL  -> HEADER with the frame's last byte, which makes the event
+ *   any      -> FAILURE when the peer breaks the protocol; -> NOTHING with the event of the end
+ *
+ * A header that lies whole in the buffer is read where it lies; one that is cut gathers in
+ * ep->header. Either way ep->header then has the frame's first two bytes at its front and its
+ * masking key in its last four, where a header of full size has it anyway.
+ *
+ * Invariants: message_len never exceeds the limit, so limit - message_len cannot wrap.
+ * message_opcode is set from the first frame's header until the last byte of the final frame; that
+ * the first frame is not yet delivered shows as fragments == 1 and message_len == 0, because empty
+ * pieces are delivered only of empty frames. */
+#include <pirn/endpoint.h>
+
+#include <string.h>
+
+#include <pirn/mask.h>
+
+#include "endpoint_parts.h"
+#include "frame_header.h"
+
+#define MASKING_KEY_AT (PIRN_FRAME_HEADER_MAX - 4)
+
+/* What a frame's first byte means, RSV bits aside: one of these or an error, by opcode, then for
+ * FIN 0 and 1 between messages, then for FIN 0 and 1 inside a message. */
+enum { RESERVED, DATA, CONTROL, FIRST_ERROR = 100 };
+
+static const uint8_t meanings[16][4] = {
+    [PIRN_CONTINUATION] = {PIRN_E_CONTINUATION_UNEXPECTED, PIRN_E_CONTINUATION_UNEXPECTED, DATA,
+                           DATA},
+    [PIRN_TEXT] = {DATA, DATA, PIRN_E_CONTINUATION_EXPECTED, PIRN_E_CONTINUATION_EXPECTED},
+    [PIRN_BINARY] = {DATA, DATA, PIRN_E_CONTINUATION_EXPECTED, PIRN_E_CONTINUATION_EXPECTED},
+    [PIRN_CLOSE] = {PIRN_E_CONTROL_FRAGMENTED, CONTROL, PIRN_E_CONTROL_FRAGMENTED, CONTROL},
+    [PIRN_PING] = {PIRN_E_CONTROL_FRAGMENTED, CONTROL, PIRN_E_CONTROL_FRAGMENTED, CONTROL},
+    [PIRN_PONG] = {PIRN_E_CONTROL_FRAGMENTED, CONTROL, PIRN_E_CONTROL_FRAGMENTED, CONTROL},
+};
+
+int pirn_endpoint_feed(struct pirn_endpoint *ep, void *data, size_t len, uint64_t now_us)
+{
+    pirn__endpoint_at(ep, now_us);
+    if (ep->reading >= PIRN__READ_FAILURE)
+        return 0;
+    if (ep->in != ep->in_end || !ep->slots)
+        return -PIRN_E_STATE;
+    if (len == 0)
+        return 0;
+    if (!data)
+        return -PIRN_E_ARGUMENT;
+    ep->in = data;
+    ep->in_end = ep->in + len;
+    if (ep->config->traffic_is_alive)
+        ep->flags &= ~(uint32_t)PIRN__PING_UNANSWERED;
+    return 0;
+}
+
+uint64_t pirn_endpoint_remaining(const struct pirn_endpoint *ep)
+{
+    return ep->reading == PIRN__READ_DATA ? ep->frame_left : 0;
+}
+
+static bool reject(struct pirn_endpoint *ep, const uint8_t *header, unsigned error, uint64_t detail)
+{
+    ep->header[0] = header[0];
+    ep->header[1] = header[1];
+    pirn__endpoint_fail(ep, (enum pirn_error)error, detail);
+    return false;
+}
+
+/* Whether the first two bytes of a header may stand where they stand. */
+static bool accept_start(struct pirn_endpoint *ep, const uint8_t *header)
+{
+    const unsigned place = (ep->message_opcode != 0 ? 2u : 0u) + (header[0] >> 7);
+    const unsigned meaning = meanings[header[0] & PIRN__OPCODE_BITS][place];
+    if (header[0] & PIRN__RSV_BITS)
+        return reject(ep, header, PIRN_E_RSV, 0);
+    if (meaning == RESERVED)
+        return reject(ep, header, PIRN_E_OPCODE, 0);
+    if (meaning >= FIRST_ERROR)
+        return reject(ep, header, meaning, 0);
+    if (!((header[1] ^ ep->flags) & PIRN__MASK))
+        return reject(ep, header, pirn__is_client(ep) ? PIRN_E_MASKED : PIRN_E_UNMASKED, 0);
+    if (meaning == CONTROL && (header[1] & PIRN__LENGTH_BITS) > PIRN_CONTROL_MAX)
+        return reject(ep, header, PIRN_E_CONTROL_TOO_LONG, 0);
+    return true;
+}
+
+static bool is_minimal(const uint8_t *header, uint64_t len)
+{
+    const size_t size = pirn__length_size(header[1]);
+    return size == 0 || len > (size == 2 ? PIRN__LENGTH_16 - 1 : UINT16_MAX);
+}
+
+static uint64_t add_up_to_max(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* Whether a header that may stand there announces no more than it may; it is there up to its key.
+ * A control frame was judged by its first two bytes. */
+static bool accept_length(struct pirn_endpoint *ep, const uint8_t *header)
+{
+    const unsigned opcode = header[0] & PIRN__OPCODE_BITS;
+    if (opcode >= PIRN_CLOSE)
+        return true;
+    const uint64_t len = pirn__payload_len(header);
+    const uint64_t before = opcode == PIRN_CONTINUATION ? ep->message_len : 0;
+    const uint32_t fragments = opcode == PIRN_CONTINUATION ? ep->fragments : 0;
+    if (len > PIRN__PAYLOAD_MAX)
+        return reject(ep, header, PIRN_E_LENGTH_64BIT, len);
+    if (!is_minimal(header, len))
+        return reject(ep, header, PIRN_E_LENGTH_NOT_MINIMAL, len);
+    if (len > pirn__max_frame_bytes(ep))
+        return reject(ep, header, PIRN_E_FRAME_TOO_BIG, len);
+    if (len > pirn__max_message_bytes(ep) - before)
+        return reject(ep, header, PIRN_E_MESSAGE_TOO_BIG, add_up_to_max(before, len));
+    if (fragments >= pirn__max_fragments(ep))
+        return reject(ep, header, PIRN_E_FRAGMENTS, 0);
+    return true;
+}
+
+/* The header is whole and accepted: its payload comes next. */
+static void begin_payload(struct pirn_endpoint *ep, const uint8_t *header)
+{
+    const unsigned opcode = header[0] & PIRN__OPCODE_BITS;
+    ep->frame_left = pirn__payload_len(header);
+    if (header[1] & PIRN__MASK)
+        memmove(ep->header + MASKING_KEY_AT, header + pirn__header_size(header[1]) - 4, 4);
+    ep->header[0] = header[0];
+    ep->header[1] = header[1];
+    ep->header_len = 0;
+    ep->masking_phase = 0;
+    if (opcode >= PIRN_CLOSE) {
+        ep->reading = PIRN__READ_CONTROL;
+        return;
+    }
+    ep->reading = PIRN__READ_DATA;
+    if (opcode != PIRN_CONTINUATION) {
+        ep->message_opcode = (uint8_t)opcode;
+        ep->message_len = 0;
+        ep->fragments = 0;
+        ep->utf8 = (struct pirn_utf8){0};
+    }
+    ep->fragments++;
+}
+
+static size_t unread(const struct pirn_endpoint *ep)
+{
+    return (size_t)(ep->in_end - ep->in);
+}
+
+/* Takes bytes of a cut header until ep->header has size of them; whether it has. */
+static bool gather(struct pirn_endpoint *ep, size_t size)
+{
+    const size_t missing = size > ep->header_len ? size - ep->header_len : 0;
+    const size_t len = missing < unread(ep) ? missing : unread(ep);
+    if (len == 0)
+        return missing == 0;
+    memcpy(ep->header + ep->header_len, ep->in, len);
+    ep->header_len = (uint8_t)(ep->header_len + len);
+    ep->in += len;
+    return len == missing;
+}
+
+static void read_cut_header(struct pirn_endpoint *ep)
+{
+    if (!gather(ep, 2) || !accept_start(ep, ep->header))
+        return;
+    if (!gather(ep, 2 + pirn__length_size(ep->header[1])) || !accept_length(ep, ep->header))
+        return;
+    if (gather(ep, pirn__header_size(ep->header[1])))
+        begin_payload(ep, ep->header);
+}
+
+static void read_header(struct pirn_endpoint *ep)
+{
+    const uint8_t *header = ep->in;
+    const size_t len = unread(ep);
+    if (ep->header_len > 0 || len < 2 || len < pirn__header_size(header[1])) {
+        read_cut_header(ep);
+        return;
+    }
+    if (accept_start(ep, header) && accept_length(ep, header)) {
+        ep->in += pirn__header_size(header[1]);
+        begin_payload(ep, header);
+    }
+}
+
+static bool report_failure(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    ep->reading = PIRN__READ_NOTHING;
+    *event = (struct pirn_event){.type = PIRN_EVENT_FAILURE};
+    return true;
+}
+
+static bool fail(struct pirn_endpoint *ep, struct pirn_event *event, int error, uint64_t detail)
+{
+    pirn__endpoint_fail(ep, (enum pirn_error)error, detail);
+    return report_failure(ep, event);
+}
+
+/* Shortens a piece of text to what is UTF-8, and does not let it end the frame then: so the next
+ * call finds the validator where it stopped, with nothing good left. False if that is now. */
+static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *len, bool *ends_frame)
+{
+    const size_t good = pirn_utf8_feed(&ep->utf8, data, *len);
+    const bool ends_message = *ends_frame && ep->header[0] & PIRN__FIN;
+    if (good == *len && !(ends_message && !pirn_utf8_complete(&ep->utf8)))
+        return true;
+    ep->detail = good == *len ? PIRN__NO_OFFSET : ep->message_len;
+    *len = good;
+    *ends_frame = false;
+    return good > 0;
+}
+
+static bool read_data(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    uint8_t *data = ep->in;
+    size_t len = unread(ep);
+    if (len == 0 && ep->frame_left > 0)
+        return false;
+    bool ends_frame = len >= ep->frame_left;
+    if (ends_frame)
+        len = (size_t)ep->frame_left;
+    if (!pirn__is_client(ep))
+        ep->masking_phase =
+            (uint8_t)pirn_mask(data, data, len, ep->header + MASKING_KEY_AT, ep->masking_phase);
+    if (ep->message_opcode == PIRN_TEXT && !check_text(ep, data, &len, &ends_frame))
+        return fail(ep, event, PIRN_E_UTF8, ep->detail);
+    const bool last = ends_frame && ep->header[0] & PIRN__FIN;
+    ep->in += len;
+    ep->frame_left -= len;
+    *event = (struct pirn_event){
+        .type = PIRN_EVENT_MESSAGE,
+        .opcode = ep->message_opcode,
+        .first = ep->fragments == 1 && ep->message_len == 0,
+        .last = last,
+        .data = data,
+        .len = len,
+        .offset = ep->message_len,
+        .remaining = ep->frame_left,
+    };
+    ep->message_len += len;
+    if (ends_frame)
+        ep->reading = PIRN__READ_HEADER;
+    if (last)
+        ep->message_opcode = 0;
+    return true;
+}
+
+static uint64_t what_is_wrong(const struct pirn_close *close)
+{
+    struct pirn_utf8 utf8 = {0};
+    const size_t good = pirn_utf8_feed(&utf8, close->reason.data, close->reason.len);
+    return good == close->reason.len ? PIRN__NO_OFFSET : good;
+}
+
+static bool take_close(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    struct pirn_close close;
+    const int error = pirn_close_parse(&close, event->data, event->len);
+    if (error == -PIRN_E_CLOSE_REASON_RECEIVED)
+        return fail(ep, event, -error, what_is_wrong(&close));
+    if (error < 0)
+        return fail(ep, event, -error, (uint64_t)close.code);
+    const int code = close.has_code ? close.code : PIRN_CLOSE_NONE;
+    ep->flags |= PIRN__CLOSE_RECEIVED;
+    ep->received_code = (uint16_t)code;
+    if (!(ep->flags & (PIRN__CLOSE_WAITS | PIRN__CLOSE_SENT)))
+        pirn__endpoint_queue_close(ep, code, (struct pirn_str){NULL, 0});
+    pirn__endpoint_end(ep, PIRN__READ_NOTHING, PIRN__REMOTE);
+    event->type = PIRN_EVENT_CLOSE;
+    event->data += event->len - close.reason.len;
+    event->len = close.reason.len;
+    event->code = close.code;
+    event->has_code = close.has_code;
+    return true;
+}
+
+static bool take_ping(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    event->type = PIRN_EVENT_PING;
+    if (ep->config->manual_pong || ep->flags & PIRN__CLOSE_SENT)
+        return true;
+    memcpy(ep->slots->pong, event->data, event->len);
+    ep->pong_len = (uint8_t)event->len;
+    ep->flags |= PIRN__PONG_WAITS;
+    return true;
+}
+
+/* At least 1, as 0 says that there is none. */
+static uint32_t round_trip_us(const struct pirn_endpoint *ep)
+{
+    const uint64_t us = ep->now_us - ep->ping_us;
+    if (us > UINT32_MAX)
+        return UINT32_MAX;
+    return us > 0 ? (uint32_t)us : 1;
+}
+
+static bool take_pong(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    uint8_t expected[PIRN__PING_PAYLOAD_LEN];
+    pirn__ping_payload(ep, expected);
+    event->type = PIRN_EVENT_PONG;
+    if (!(ep->flags & PIRN__RTT_WANTED) || event->len != sizeof expected ||
+        memcmp(event->data, expected, sizeof expected) != 0)
+        return true;
+    ep->rtt_us = round_trip_us(ep);
+    ep->flags &= ~(uint32_t)(PIRN__RTT_WANTED | PIRN__PING_UNANSWERED);
+    event->rtt_us = ep->rtt_us;
+    return true;
+}
+
+/* The payload of a control frame, where it lies if it lies whole in the buffer; NULL if bytes are
+ * missing. */
+static uint8_t *take_control_payload(struct pirn_endpoint *ep, size_t *len)
+{
+    const bool whole = unread(ep) >= ep->frame_left;
+    const size_t here = whole ? (size_t)ep->frame_left : unread(ep);
+    uint8_t *payload = ep->in;
+    *len = here;
+    ep->in += here;
+    ep->frame_left -= here;
+    if (whole && ep->arriving_len == 0)
+        return payload;
+    if (here > 0)
+        memcpy(ep->slots->arriving + ep->arriving_len, payload, here);
+    *len = ep->arriving_len + here;
+    ep->arriving_len = whole ? 0 : (uint8_t)*len;
+    return whole ? ep->slots->arriving : NULL;
+}
+
+static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    size_t len;
+    uint8_t *payload = take_control_payload(ep, &len);
+    if (!payload)
+        return false;
+    if (!pirn__is_client(ep))
+        pirn_mask(payload, payload, len, ep->header + MASKING_KEY_AT, 0);
+    ep->reading = PIRN__READ_HEADER;
+    *event = (struct pirn_event){.data = payload, .len = len};
+    switch (ep->header[0] & PIRN__OPCODE_BITS) {
+    case PIRN_CLOSE:
+        return take_close(ep, event);
+    case PIRN_PING:
+        return take_ping(ep, event);
+    default:
+        return take_pong(ep, event);
+    }
+}
+
+bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    if (ep->reading == PIRN__READ_HEADER)
+        read_header(ep);
+    switch (ep->reading) {
+    case PIRN__READ_DATA:
+        return read_data(ep, event);
+    case PIRN__READ_CONTROL:
+        return read_control(ep, event);
+    case PIRN__READ_FAILURE:
+        return report_failure(ep, event);
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,170 @@
+/* Sending: headers and frames of messages, Pings and Pongs of the program, and control(), which
+ * writes what waits: Pong, keep-alive Ping, Close, in this order, and nothing after Close.
+ *
+ * A waiting frame is a flag and, for Pong and Close, its payload in the slots. It is encoded only
+ * when it leaves, so a client draws a masking key for frames that leave and for no other. */
+#include <pirn/endpoint.h>
+
+#include <string.h>
+
+#include "endpoint_parts.h"
+#include "frame_header.h"
+
+void pirn__ping_payload(const struct pirn_endpoint *ep, uint8_t payload[PIRN__PING_PAYLOAD_LEN])
+{
+    memcpy(payload, "pirn", 4);
+    for (int i = 0; i < 4; i++)
+        payload[4 + i] = (uint8_t)(ep->ping_number >> 8 * (3 - i));
+}
+
+/* Encodes a frame as the role wants it. */
+static int64_t put_frame(const struct pirn_endpoint *ep, struct pirn_frame *frame,
+                         const void *payload, void *out, size_t cap)
+{
+    if (!pirn__is_client(ep))
+        return pirn_frame_encode(out, cap, frame, payload);
+    return pirn_frame_encode_masked(out, cap, frame, payload, ep->config->random,
+                                    ep->config->random_context);
+}
+
+static int put_control(const struct pirn_endpoint *ep, enum pirn_opcode opcode, const void *payload,
+                       size_t len, void *out, size_t cap)
+{
+    struct pirn_frame frame = {.fin = true, .opcode = (uint8_t)opcode, .payload_len = len};
+    return (int)put_frame(ep, &frame, payload, out, cap);
+}
+
+static int put_waiting(const struct pirn_endpoint *ep, enum pirn__flag which, void *out, size_t cap)
+{
+    uint8_t ping[PIRN__PING_PAYLOAD_LEN];
+    switch (which) {
+    case PIRN__PONG_WAITS:
+        return put_control(ep, PIRN_PONG, ep->slots->pong, ep->pong_len, out, cap);
+    case PIRN__PING_WAITS:
+        pirn__ping_payload(ep, ping);
+        return put_control(ep, PIRN_PING, ping, sizeof ping, out, cap);
+    default:
+        return put_control(ep, PIRN_CLOSE, ep->slots->close, ep->close_len, out, cap);
+    }
+}
+
+/* A waiting frame has left. */
+static void forget(struct pirn_endpoint *ep, enum pirn__flag which)
+{
+    ep->flags &= ~(uint32_t)which;
+    if (which == PIRN__PONG_WAITS)
+        ep->pong_len = 0;
+    if (which != PIRN__CLOSE_WAITS)
+        return;
+    ep->close_len = 0;
+    ep->flags |= PIRN__CLOSE_SENT;
+}
+
+int pirn_endpoint_control(struct pirn_endpoint *ep, void *out, size_t cap, bool with_close)
+{
+    static const enum pirn__flag order[] = {PIRN__PONG_WAITS, PIRN__PING_WAITS, PIRN__CLOSE_WAITS};
+    uint8_t *to = out;
+    int used = 0;
+    for (size_t i = 0; i < (with_close ? 3 : 2); i++) {
+        if (!(ep->flags & order[i]))
+            continue;
+        const int size = put_waiting(ep, order[i], to + used, cap - (size_t)used);
+        if (size < 0)
+            return used > 0 ? used : size;
+        forget(ep, order[i]);
+        used += size;
+    }
+    return used;
+}
+
+bool pirn_endpoint_has_control(const struct pirn_endpoint *ep)
+{
+    return (ep->flags & PIRN__WAITS) != 0;
+}
+
+bool pirn_endpoint_has_close(const struct pirn_endpoint *ep)
+{
+    return (ep->flags & PIRN__CLOSE_WAITS) != 0;
+}
+
+static int check_message(const struct pirn_endpoint *ep, enum pirn_opcode type, uint64_t len)
+{
+    if ((type != PIRN_TEXT && type != PIRN_BINARY) || len > PIRN__PAYLOAD_MAX)
+        return -PIRN_E_ARGUMENT;
+    if (pirn_endpoint_state(ep) != PIRN_OPEN)
+        return -PIRN_E_CLOSED;
+    return ep->sending_opcode != 0 && ep->sending_opcode != type ? -PIRN_E_STATE : 0;
+}
+
+static struct pirn_frame message_frame(const struct pirn_endpoint *ep, enum pirn_opcode type,
+                                       bool fin, uint64_t len)
+{
+    return (struct pirn_frame){
+        .fin = fin,
+        .masked = pirn__is_client(ep),
+        .opcode = ep->sending_opcode != 0 ? PIRN_CONTINUATION : (uint8_t)type,
+        .payload_len = len,
+    };
+}
+
+/* A frame of a message has been made. */
+static void go_on(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin, struct pirn_utf8 utf8)
+{
+    ep->sending_opcode = fin ? 0 : (uint8_t)type;
+    ep->sending_utf8 = fin ? (struct pirn_utf8){0} : utf8;
+}
+
+int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
+                        uint64_t payload_len, uint8_t header[PIRN_FRAME_HEADER_MAX])
+{
+    const int error = check_message(ep, type, payload_len);
+    if (error < 0)
+        return error;
+    struct pirn_frame frame = message_frame(ep, type, fin, payload_len);
+    if (frame.masked && !ep->config->random(ep->config->random_context, frame.masking_key,
+                                            sizeof frame.masking_key))
+        return -PIRN_E_RANDOM;
+    go_on(ep, type, fin, (struct pirn_utf8){0});
+    return pirn_frame_encode_header(header, &frame);
+}
+
+static bool is_text(struct pirn_utf8 *utf8, const void *payload, size_t len, bool fin)
+{
+    return pirn_utf8_feed(utf8, payload, len) == len && (!fin || pirn_utf8_complete(utf8));
+}
+
+int64_t pirn_endpoint_send(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
+                           const void *payload, size_t len, void *out, size_t cap)
+{
+    const int error = !payload && len > 0 ? -PIRN_E_ARGUMENT : check_message(ep, type, len);
+    if (error < 0)
+        return error;
+    struct pirn_utf8 utf8 = ep->sending_utf8;
+    if (ep->config->check_sent_text && type == PIRN_TEXT && !is_text(&utf8, payload, len, fin))
+        return -PIRN_E_TEXT_UTF8;
+    struct pirn_frame frame = message_frame(ep, type, fin, len);
+    const int64_t size = put_frame(ep, &frame, payload, out, cap);
+    if (size > 0)
+        go_on(ep, type, fin, utf8);
+    return size;
+}
+
+static int put_own(const struct pirn_endpoint *ep, enum pirn_opcode opcode, const void *payload,
+                   size_t len, uint8_t out[PIRN_CONTROL_FRAME_MAX])
+{
+    if (pirn_endpoint_state(ep) != PIRN_OPEN)
+        return -PIRN_E_CLOSED;
+    return put_control(ep, opcode, payload, len, out, PIRN_CONTROL_FRAME_MAX);
+}
+
+int pirn_endpoint_ping(struct pirn_endpoint *ep, const void *payload, size_t len,
+                       uint8_t out[PIRN_CONTROL_FRAME_MAX])
+{
+    return put_own(ep, PIRN_PING, payload, len, out);
+}
+
+int pirn_endpoint_pong(struct pirn_endpoint *ep, const void *payload, size_t len,
+                       uint8_t out[PIRN_CONTROL_FRAME_MAX])
+{
+    return put_own(ep, PIRN_PONG, payload, len, out);
+}
