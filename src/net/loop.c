@@ -103,6 +103,7 @@ void pirn_loop_free(struct pirn_loop *loop)
     if (loop->backend_state)
         loop->backend->close(loop);
     pirn__free(loop, loop->shared.receive, loop->shared.receive_cap);
+    pirn__free(loop, loop->shared.conn, loop->shared.conn_bytes);
     pirn__private_close(loop);
     pirn__free(loop, loop, sizeof *loop);
 }

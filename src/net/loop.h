@@ -15,7 +15,8 @@ void pirn__free(struct pirn_loop *loop, void *memory, size_t size);
 struct pirn__loop_shared {
     uint8_t *receive;
     size_t receive_cap;
-    struct pirn_control_slots slots; /* see pirn_endpoint_lend() */
+    void *conn;        /* what conn.c lends to the connection at work: conn_bytes, taken when the */
+    size_t conn_bytes; /* first opens, freed with the loop */
 };
 struct pirn__loop_shared *pirn__loop_shared(struct pirn_loop *loop);
 
