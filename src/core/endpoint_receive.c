@@ -73,7 +73,7 @@ static bool reject(struct pirn_endpoint *ep, const uint8_t *header, unsigned err
 }
 
 /* Whether the first two bytes of a header may stand where they stand. */
-static bool accept_start(struct pirn_endpoint *ep, const uint8_t *header)
+static inline bool accept_start(struct pirn_endpoint *ep, const uint8_t *header)
 {
     const unsigned place = (ep->message_opcode != 0 ? 2u : 0u) + (header[0] >> 7);
     const unsigned meaning = meanings[header[0] & PIRN__OPCODE_BITS][place];
@@ -103,7 +103,7 @@ static uint64_t add_up_to_max(uint64_t a, uint64_t b)
 
 /* Whether a header that may stand there announces no more than it may; it is there up to its key.
  * A control frame was judged by its first two bytes. */
-static bool accept_length(struct pirn_endpoint *ep, const uint8_t *header)
+static inline bool accept_length(struct pirn_endpoint *ep, const uint8_t *header)
 {
     const unsigned opcode = header[0] & PIRN__OPCODE_BITS;
     if (opcode >= PIRN_CLOSE)
@@ -125,7 +125,7 @@ static bool accept_length(struct pirn_endpoint *ep, const uint8_t *header)
 }
 
 /* The header is whole and accepted: its payload comes next. */
-static void begin_payload(struct pirn_endpoint *ep, const uint8_t *header)
+static inline void begin_payload(struct pirn_endpoint *ep, const uint8_t *header)
 {
     const unsigned opcode = header[0] & PIRN__OPCODE_BITS;
     ep->frame_left = pirn__payload_len(header);
