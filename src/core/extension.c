@@ -51,16 +51,20 @@ static bool keep_unquoted(struct parser *parser, struct pirn_str run)
 static bool take_escaped(struct parser *parser, struct pirn_str run, struct pirn_str *value)
 {
     size_t start = parser->unquoted;
-    while (keep_unquoted(parser, run) && pirn__take_char(&parser->rest, '\\')) {
+    if (!keep_unquoted(parser, run))
+        return false;
+    while (pirn__take_char(&parser->rest, '\\')) {
+        /* The character after the backslash, then those up to the next one. */
         struct pirn_str escaped = {parser->rest.data, parser->rest.len > 0};
-        if (!pirn__all(escaped, PIRN__TOKEN) || !keep_unquoted(parser, escaped))
-            return false;
-        parser->rest = pirn__skip(parser->rest, 1);
+        parser->rest = pirn__skip(parser->rest, escaped.len);
         run = pirn__take(&parser->rest, PIRN__TOKEN);
+        if (!pirn__all(escaped, PIRN__TOKEN) || !keep_unquoted(parser, escaped) ||
+            !keep_unquoted(parser, run))
+            return false;
     }
     value->data = parser->extension->unquoted + start;
     value->len = parser->unquoted - start;
-    return pirn__take_char(&parser->rest, '"');
+    return value->len > 0 && pirn__take_char(&parser->rest, '"');
 }
 
 static bool take_value(struct parser *parser, struct pirn_str *value)
