@@ -111,7 +111,7 @@ static struct pirn_frame message_frame(const struct pirn_endpoint *ep, enum pirn
 static void go_on(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin, struct pirn_utf8 utf8)
 {
     ep->sending_opcode = fin ? 0 : (uint8_t)type;
-    ep->sending_utf8 = fin ? (struct pirn_utf8){0} : utf8;
+    ep->sending_utf8 = utf8;
 }
 
 int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
