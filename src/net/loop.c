@@ -1,9 +1,9 @@
 /* loop.c: turns of the loop, and all that the backends have in common.
  *
- * A turn: tasks that wait already, wait for the kernel, read the clock, call what is ready, call
- * timers that are due, run the tasks of the turn's end. What is ready stands in loop->ready; a
- * watch knows its place there (plus 1), so that ending it in the same turn takes it out, and
- * nothing that was freed is called. Posts are an ordinary watch that is not counted. */
+ * A turn: wait for the kernel, read the clock, call what is ready, call timers that are due, run
+ * the tasks. Tasks that were added outside of a turn run before the first one. What is ready stands
+ * in loop->ready; a watch knows its place there (plus 1), so that ending it in the same turn takes
+ * it out, and nothing that was freed is called. Posts are an ordinary watch that is not counted. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -250,15 +250,13 @@ int pirn_loop_timeout_ms(const struct pirn_loop *loop)
 }
 
 /* Returns how many calls it made. */
-static int turn(struct pirn_loop *loop, bool may_wait)
+static int turn(struct pirn_loop *loop, int timeout_ms)
 {
-    int called = run_tasks(loop);
-    int timeout_ms = may_wait && !loop->stopped ? pirn_loop_timeout_ms(loop) : 0;
     int error = loop->backend->wait(loop, timeout_ms);
     if (error)
         return error;
     loop->now_us = loop->clock();
-    called += call_ready(loop);
+    int called = call_ready(loop);
     called += call_timers(loop);
     return called + run_tasks(loop);
 }
@@ -276,6 +274,7 @@ static bool enter(struct pirn_loop *loop)
         return false;
     loop->in_turn = true;
     loop->stopped = false;
+    loop->now_us = loop->clock();
     return true;
 }
 
@@ -284,9 +283,9 @@ int pirn_loop_run(struct pirn_loop *loop)
     int result = 0;
     if (!enter(loop))
         return -PIRN_E_STATE;
-    loop->now_us = loop->clock();
+    run_tasks(loop);
     while (result >= 0 && !loop->stopped && has_work(loop))
-        result = turn(loop, true);
+        result = turn(loop, pirn_loop_timeout_ms(loop));
     loop->in_turn = false;
     return result < 0 ? result : 0;
 }
@@ -295,9 +294,9 @@ int pirn_loop_dispatch(struct pirn_loop *loop)
 {
     if (!enter(loop))
         return -PIRN_E_STATE;
-    int result = turn(loop, false);
+    int called = run_tasks(loop), result = turn(loop, 0);
     loop->in_turn = false;
-    return result;
+    return result < 0 ? result : called + result;
 }
 
 void pirn_loop_stop(struct pirn_loop *loop)
