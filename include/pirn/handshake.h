@@ -60,6 +60,7 @@ PIRN_API bool pirn_handshake_wants_upgrade(const struct pirn_http_head *request)
  *   -PIRN_E_ORIGIN              400  Origin is there at most once
  *   -PIRN_E_SUBPROTOCOL_HEADER  400  the subprotocols are tokens, none twice, 64 at most
  *   -PIRN_E_EXTENSION_HEADER    400  the extensions are well-formed
+ * and before all, -PIRN_E_STATE, 500: the head is that of a request and complete.
  * Returns 0, with status 101, or the error, with error, status and detail set; request, resource,
  * host, origin and key are set as far as they could be read. A head whose reading failed is refused
  * with its own error and status. `request` must outlive `hs`. */
@@ -161,7 +162,8 @@ PIRN_API int pirn_client_handshake_write(struct pirn_client_handshake *hs,
                                          size_t cap);
 
 /* Checks a complete response by RFC 6455, 4.1, in this order, and stops at the first fault (a head
- * whose reading failed is refused with its own error):
+ * whose reading failed is refused with its own error, one that is not complete or that of a request
+ * with -PIRN_E_STATE):
  *   -PIRN_E_STATUS                the status is 101
  *   -PIRN_E_HTTP_VERSION          the version is HTTP/1.1
  *   -PIRN_E_UPGRADE               Upgrade is there once and websocket, in any case

@@ -62,7 +62,7 @@ static int (*const config_checks[])(const struct pirn_client_handshake_config *)
 static int make_key(struct pirn_client_handshake *hs, pirn_random_fn *random, void *context)
 {
     unsigned char bytes[16];
-    if (!random(context, bytes, sizeof bytes))
+    if (!random || !random(context, bytes, sizeof bytes))
         return PIRN_E_RANDOM;
     pirn__base64_encode(bytes, sizeof bytes, hs->key);
     return 0;
@@ -152,6 +152,8 @@ static int check_head(client *hs, const http_head *response)
 {
     if (response->error)
         pirn__handshake_explain_head(hs->detail, response);
+    else if (response->status == 0)
+        return refuse(hs, PIRN_E_STATE, "response", (struct pirn_str){NULL, 0}, "is not complete");
     return response->error;
 }
 

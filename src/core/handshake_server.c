@@ -25,6 +25,8 @@ static int check_head(struct pirn_handshake *hs)
 {
     if (hs->request->error)
         pirn__handshake_explain_head(hs->detail, hs->request);
+    else if (!hs->request->method.data)
+        return refuse(hs, PIRN_E_STATE, "request", none, "is not complete");
     return hs->request->error;
 }
 

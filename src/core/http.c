@@ -126,7 +126,9 @@ static int count_line(struct pirn_http_head *head, const char *bytes, size_t at)
     if (at == 0 || bytes[at - 1] != '\r')
         return fail(head, line == 1 ? first_line_error(head) : PIRN_E_HEADER_LINE, line);
     if (line == 1) {
-        int error = parse_first_line(head, (struct pirn_str){bytes, at - 1});
+        /* Into a copy: slices of bytes that may move are not to be seen. */
+        struct pirn_http_head copy = *head;
+        int error = parse_first_line(&copy, (struct pirn_str){bytes, at - 1});
         if (error)
             return fail(head, error, line);
     } else if (bytes[at - 2] == '\n') {

@@ -10,8 +10,8 @@
 
 void pirn__http_begin(struct pirn__http_writer *writer, char *out, size_t cap)
 {
-    writer->error = cap == 0 ? PIRN_E_ROOM : 0;
-    if (cap > 0)
+    writer->error = out && cap > 0 ? 0 : PIRN_E_ROOM;
+    if (!writer->error)
         pirn__text_init(&writer->text, out, cap);
 }
 

@@ -186,6 +186,21 @@ static void a_key_needs_randomness(void **state)
     assert_int_equal(
         pirn_client_handshake_write(&hs, &requests[PLAIN], no_random, NULL, out, sizeof out),
         -PIRN_E_RANDOM);
+    assert_int_equal(
+        pirn_client_handshake_write(&hs, &requests[PLAIN], NULL, NULL, out, sizeof out),
+        -PIRN_E_RANDOM);
+}
+
+static void an_incomplete_response_is_refused(void **state)
+{
+    (void)state;
+    struct pirn_header headers[4];
+    struct pirn_http_head head;
+    assert_true(write_request(&requests[PLAIN]) > 0);
+    pirn_http_head_init(&head, PIRN_HTTP_RESPONSE, headers, 4, 0);
+    assert_int_equal(pirn_http_head_feed(&head, "HTTP/1.1 101 \r\nA: b", 19), 0);
+    assert_int_equal(pirn_client_handshake_read_response(&hs, &head), -PIRN_E_STATE);
+    assert_string_equal(hs.detail, "response is not complete");
 }
 
 static void addresses_are_checked(void **state)
@@ -308,6 +323,7 @@ int main(void)
         cmocka_unit_test(our_server_takes_our_request),
         cmocka_unit_test(host_and_target_are_written_right),
         cmocka_unit_test(a_key_needs_randomness),
+        cmocka_unit_test(an_incomplete_response_is_refused),
         cmocka_unit_test(addresses_are_checked),
         cmocka_unit_test(subprotocols_are_checked),
         cmocka_unit_test(extensions_are_checked),

@@ -103,6 +103,14 @@ static int read_with(const char *headers)
     return pirn_handshake_read_request(&fix.hs, &fix.head);
 }
 
+static int accept_with(const char *subprotocol, const char *extensions, struct pirn_header header)
+{
+    return pirn_handshake_write_accept(&fix.hs, pirn_str(subprotocol), pirn_str(extensions),
+                                       &header, header.name.data ? 1 : 0, fix.out, sizeof fix.out);
+}
+
+static const struct pirn_header no_header;
+
 static void assert_str(struct pirn_str actual, const char *expected)
 {
     struct pirn_str other = pirn_str(expected);
@@ -171,6 +179,20 @@ static void a_request_can_come_header_by_header(void **state)
                      -PIRN_E_HEADERS_TOO_MANY);
     assert_int_equal(pirn_handshake_read_request(&fix.hs, &fix.head), -PIRN_E_HEADERS_TOO_MANY);
     assert_int_equal(fix.hs.status, 431);
+}
+
+static void an_incomplete_request_is_refused(void **state)
+{
+    (void)state;
+    pirn_http_head_init(&fix.head, PIRN_HTTP_REQUEST, fix.headers, PIRN_HTTP_MAX_HEADERS, 0);
+    assert_int_equal(pirn_http_head_feed(&fix.head, "GET / HTTP/1.1\r\nHost: a\r\n", 25), 0);
+    assert_int_equal(pirn_handshake_read_request(&fix.hs, &fix.head), -PIRN_E_STATE);
+    assert_int_equal(fix.hs.status, 500);
+    assert_string_equal(fix.hs.detail, "request is not complete");
+    assert_int_equal(accept_with(NULL, NULL, no_header), -PIRN_E_STATE);
+    pirn_http_head_init(&fix.head, PIRN_HTTP_RESPONSE, fix.headers, PIRN_HTTP_MAX_HEADERS, 0);
+    assert_int_equal(pirn_http_head_feed(&fix.head, "HTTP/1.1 101 \r\n\r\n", 17), 1);
+    assert_int_equal(pirn_handshake_read_request(&fix.hs, &fix.head), -PIRN_E_STATE);
 }
 
 /* ---- Subprotocols. */
@@ -306,14 +328,6 @@ static void listed_origins_are_let_in(void **state)
 }
 
 /* ---- Answers. */
-
-static int accept_with(const char *subprotocol, const char *extensions, struct pirn_header header)
-{
-    return pirn_handshake_write_accept(&fix.hs, pirn_str(subprotocol), pirn_str(extensions),
-                                       &header, header.name.data ? 1 : 0, fix.out, sizeof fix.out);
-}
-
-static const struct pirn_header no_header;
 
 static struct pirn_header header(const char *name, const char *value)
 {
@@ -499,6 +513,7 @@ int main(void)
         cmocka_unit_test(the_resource_of_a_url_is_its_path),
         cmocka_unit_test(plain_requests_are_told_apart),
         cmocka_unit_test(a_request_can_come_header_by_header),
+        cmocka_unit_test(an_incomplete_request_is_refused),
         cmocka_unit_test(subprotocols_are_chosen_in_either_order),
         cmocka_unit_test(subprotocols_have_a_limit),
         cmocka_unit_test(cross_site_origins_are_refused),
