@@ -179,6 +179,10 @@ PIRN_API int pirn_endpoint_feed(struct pirn_endpoint *ep, void *data, size_t len
  * nothing after it (RFC 6455, 8.1). So bytes give the same events however they are cut. */
 PIRN_API bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event);
 
+/* Takes the buffer back before next() has returned false: returns how many bytes of its end next()
+ * has not looked at, to be fed again when events are wanted again. */
+PIRN_API size_t pirn_endpoint_unfeed(struct pirn_endpoint *ep);
+
 /* How many payload bytes of the current frame have not come yet: a program may read that many
  * straight to where it wants them and feed them from there. 0 between frames, and in control
  * frames, which are gathered in the slots. */
@@ -226,6 +230,9 @@ PIRN_API bool pirn_endpoint_has_close(const struct pirn_endpoint *ep);
 PIRN_API int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
                                  uint64_t payload_len, uint8_t header[PIRN_FRAME_HEADER_MAX]);
 
+/* Whether a message is being sent in fragments: begun and not ended. */
+PIRN_API bool pirn_endpoint_is_sending(const struct pirn_endpoint *ep);
+
 /* pirn_endpoint_frame() and the payload in one buffer, for programs that want bytes to send: writes
  * the whole frame to out[0..cap), masked if need be. Returns its size, or an error that changes
  * nothing: -PIRN_E_ROOM (header and payload are at most PIRN_FRAME_HEADER_MAX + len),
@@ -245,9 +252,10 @@ PIRN_API int pirn_endpoint_pong(struct pirn_endpoint *ep, const void *payload, s
 
 /* Begins the closing handshake (RFC 6455, 7.1.2): queues a Close with a close code that may be sent
  * and a reason of at most 123 bytes of UTF-8, or an empty Close for code 0. Returns 0, or an error
- * of pirn_close_build(), or -PIRN_E_STATE without slots, with nothing changed. To close what is
- * closing or closed already does nothing and returns -PIRN_E_CLOSED. Events go on until the peer's
- * Close has come. */
+ * of pirn_close_build(), or -PIRN_E_STATE without slots, with nothing changed. Events go on
+ * until the peer's Close has come. After PIRN_EVENT_CLOSE, until the answer has left by control(),
+ * it gives the answer another code and reason. To close what is otherwise closing or closed already
+ * does nothing and returns -PIRN_E_CLOSED. */
 PIRN_API int pirn_endpoint_close(struct pirn_endpoint *ep, int code, struct pirn_str reason,
                                  uint64_t now_us);
 

@@ -138,9 +138,18 @@ void pirn__endpoint_fail(struct pirn_endpoint *ep, enum pirn_error error, uint64
                                    pirn_str(pirn_endpoint_error_text(ep, reason, sizeof reason)));
 }
 
+/* The answer to the peer's Close, which has not left. */
+static bool answer_waits(const struct pirn_endpoint *ep)
+{
+    const uint32_t wanted = PIRN__REMOTE | PIRN__CLOSE_RECEIVED | PIRN__CLOSE_WAITS;
+    return (ep->flags & wanted) == wanted && ep->error == PIRN_E_NONE;
+}
+
 int pirn_endpoint_close(struct pirn_endpoint *ep, int code, struct pirn_str reason, uint64_t now_us)
 {
     pirn__endpoint_at(ep, now_us);
+    if (answer_waits(ep))
+        return pirn__endpoint_queue_close(ep, code, reason);
     if (pirn_endpoint_state(ep) != PIRN_OPEN)
         return -PIRN_E_CLOSED;
     const int error = pirn__endpoint_queue_close(ep, code, reason);

@@ -355,6 +355,13 @@ static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
     }
 }
 
+size_t pirn_endpoint_unfeed(struct pirn_endpoint *ep)
+{
+    const size_t len = unread(ep);
+    ep->in = ep->in_end = NULL;
+    return len;
+}
+
 bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     if (ep->reading == PIRN__READ_HEADER)

@@ -128,6 +128,11 @@ int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fi
     return pirn_frame_encode_header(header, &frame);
 }
 
+bool pirn_endpoint_is_sending(const struct pirn_endpoint *ep)
+{
+    return ep->sending_opcode != 0;
+}
+
 static bool is_text(struct pirn_utf8 *utf8, const void *payload, size_t len, bool fin)
 {
     return pirn_utf8_feed(utf8, payload, len) == len && (!fin || pirn_utf8_complete(utf8));

@@ -213,6 +213,57 @@ static void endings_tell_who_and_how(void **state)
         check_ending(&rows[i]);
 }
 
+static void an_answer_can_be_replaced(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    struct pirn_endpoint *ep = begin(&f);
+    assert_true(receive(&f, PIRN_CLOSE, "\x03\xe9"));
+    assert_int_equal(pirn_endpoint_close(ep, 1005, PIRN_STR(""), START), -PIRN_E_CLOSE_CODE);
+    assert_int_equal(pirn_endpoint_close(ep, 1000, PIRN_STR("good"), START), 0);
+    assert_int_equal(pirn_endpoint_close(ep, 4000, PIRN_STR("by"), START), 0);
+    assert_int_equal(control(&f), 6);
+    assert_memory_equal(f.out,
+                        "\x88\x04\x0f\xa0"
+                        "by",
+                        6);
+    assert_int_equal(pirn_endpoint_close(ep, 4001, PIRN_STR(""), START), -PIRN_E_CLOSED);
+    assert_int_equal(pirn_endpoint_ending(ep).sent_code, 4000);
+    assert_true(pirn_endpoint_ending(ep).clean);
+}
+
+static void only_an_answer_can_be_replaced(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    struct pirn_endpoint *ep = begin(&f);
+    assert_int_equal(pirn_endpoint_close(ep, 1000, PIRN_STR(""), START), 0);
+    assert_true(receive(&f, PIRN_CLOSE, "\x03\xe9"));
+    assert_int_equal(pirn_endpoint_close(ep, 4000, PIRN_STR(""), START), -PIRN_E_CLOSED);
+    begin(&f);
+    assert_true(receive(&f, PIRN_TEXT, "\xff"));
+    assert_int_equal(pirn_endpoint_close(ep, 4000, PIRN_STR(""), START), -PIRN_E_CLOSED);
+    assert_int_equal(pirn_endpoint_ending(ep).sent_code, 1007);
+}
+
+static void a_buffer_can_be_taken_back(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    struct pirn_endpoint *ep = begin(&f);
+    uint8_t bytes[] = "\x81\x81\0\0\0\0a\x81\x82\0\0\0\0bc";
+    assert_int_equal(pirn_endpoint_unfeed(ep), 0);
+    assert_int_equal(pirn_endpoint_feed(ep, bytes, sizeof bytes - 1, START), 0);
+    assert_true(pirn_endpoint_next(ep, &f.event));
+    assert_int_equal(pirn_endpoint_unfeed(ep), 8);
+    assert_false(pirn_endpoint_next(ep, &f.event));
+    assert_int_equal(pirn_endpoint_feed(ep, bytes + sizeof bytes - 1 - 8, 8, START), 0);
+    assert_true(pirn_endpoint_next(ep, &f.event));
+    assert_memory_equal(f.event.data, "bc", 2);
+    assert_true(f.event.last);
+    assert_int_equal(pirn_endpoint_unfeed(ep), 0);
+}
+
 static void eof_says_what_was_missing(void **state)
 {
     (void)state;
@@ -496,6 +547,9 @@ int main(void)
         cmocka_unit_test(remaining_counts_what_has_not_come),
         cmocka_unit_test(close_refuses_what_may_not_be_sent),
         cmocka_unit_test(endings_tell_who_and_how),
+        cmocka_unit_test(an_answer_can_be_replaced),
+        cmocka_unit_test(only_an_answer_can_be_replaced),
+        cmocka_unit_test(a_buffer_can_be_taken_back),
         cmocka_unit_test(eof_says_what_was_missing),
         cmocka_unit_test(after_the_end_bytes_are_ignored),
         cmocka_unit_test(a_failure_replaces_a_close_that_waits),

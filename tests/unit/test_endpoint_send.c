@@ -33,7 +33,9 @@ static void fragments_carry_one_type(void **state)
     (void)state;
     struct fixture f = {0};
     struct pirn_endpoint *ep = begin(&f);
+    assert_false(pirn_endpoint_is_sending(ep));
     assert_int_equal(pirn_endpoint_frame(ep, PIRN_TEXT, false, 1, f.out), 2);
+    assert_true(pirn_endpoint_is_sending(ep));
     assert_memory_equal(f.out, "\x01\x01", 2);
     assert_int_equal(pirn_endpoint_frame(ep, PIRN_BINARY, false, 1, f.out), -PIRN_E_STATE);
     assert_int_equal(pirn_endpoint_ping(ep, "p", 1, f.out), 3);
@@ -44,6 +46,7 @@ static void fragments_carry_one_type(void **state)
                         "\x80\x03"
                         "end",
                         5);
+    assert_false(pirn_endpoint_is_sending(ep));
     assert_int_equal(pirn_endpoint_frame(ep, PIRN_BINARY, true, 0, f.out), 2);
     assert_memory_equal(f.out, "\x82\x00", 2);
 }
