@@ -81,8 +81,9 @@ struct pirn_handlers {
 
 /* What happens to a message that is sent while the queue stands at or above the high-water mark. */
 enum pirn_full_policy {
-    PIRN_FULL_REFUSE, /* pirn_conn_send() returns -PIRN_E_QUEUE_FULL, and the connection reads no
-                       * more until the queue has fallen to the low-water mark */
+    PIRN_FULL_REFUSE, /* pirn_conn_send() returns -PIRN_E_QUEUE_FULL, and the connection delivers
+                       * and reads no more until the queue has fallen to the low-water mark: what
+                       * answers each message once loses nothing */
     PIRN_FULL_DROP,   /* the message is dropped: -PIRN_E_QUEUE_FULL too, but reading goes on */
     PIRN_FULL_CLOSE   /* the connection is closed with 1013 */
 };
@@ -98,15 +99,16 @@ struct pirn_conn_config {
     size_t high_water_bytes; /* queued bytes from which on the policy holds; 1 MiB */
     size_t low_water_bytes;  /* a quarter of it */
     enum pirn_full_policy when_full;
-    uint32_t stall_timeout_ms; /* the queue makes no progress: closed 1008; 30 s; or PIRN_OFF */
+    uint32_t stall_timeout_ms; /* the peer takes nothing of the queue: reset; 30 s; or PIRN_OFF */
 };
 
 /* Sends a message: type is PIRN_TEXT or PIRN_BINARY. Text must be UTF-8, which is not checked
  * unless endpoint.check_sent_text. data is free again on return. Messages sent while input is being
  * handled leave together at the end of the turn. Returns 0; or 1 when it was taken and the queue
  * has now reached the high-water mark (wait for on_drain); or -PIRN_E_QUEUE_FULL, -PIRN_E_CLOSED
- * (our Close is queued already), -PIRN_E_STATE (a fragmented message is not ended),
- * -PIRN_E_ARGUMENT, -PIRN_E_TEXT_UTF8, -PIRN_E_MEMORY: it was not taken. */
+ * (our Close is queued already), -PIRN_E_STATE (a fragmented message is not ended, or this is a
+ * forked child), -PIRN_E_ARGUMENT, -PIRN_E_TEXT_UTF8, -PIRN_E_MEMORY (the connection is closed with
+ * 1011 then): it was not taken. */
 PIRN_API int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
                             size_t len);
 
@@ -116,23 +118,25 @@ PIRN_API int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode ty
                                      const void *data, size_t len, bool fin);
 
 /* Sends a Ping or a Pong of at most 125 bytes; it passes the data that is queued. Returns 0,
- * -PIRN_E_CONTROL_TOO_LONG, -PIRN_E_CLOSED, -PIRN_E_MEMORY, or -PIRN_E_QUEUE_FULL when 64 of them
- * wait already. */
+ * -PIRN_E_CONTROL_TOO_LONG, -PIRN_E_CLOSED, -PIRN_E_MEMORY, -PIRN_E_QUEUE_FULL when 64 of them
+ * wait already, or -PIRN_E_STATE in a forked child. */
 PIRN_API int pirn_conn_ping(struct pirn_conn *conn, const void *data, size_t len);
 PIRN_API int pirn_conn_pong(struct pirn_conn *conn, const void *data, size_t len);
 
 /* Begins the closing handshake: what is queued leaves first, then a Close with this code and reason
  * (code 0: an empty one). Messages still come in until the peer's Close. If it does not come within
- * endpoint.close_timeout_ms the connection is reset. Returns 0, -PIRN_E_CLOSED when it is closing
- * already, or an error of pirn_close_build(). */
+ * endpoint.close_timeout_ms of ours leaving the connection is reset. Returns 0, -PIRN_E_CLOSED when
+ * it is closing already, -PIRN_E_MEMORY, -PIRN_E_STATE in a forked child, or an error of
+ * pirn_close_build(). */
 PIRN_API int pirn_conn_close(struct pirn_conn *conn, int code, struct pirn_str reason);
 
 /* Ends the connection at once: what is queued is lost, the peer sees a reset or an end without a
  * Close. No message comes any more; on_close does, at the end of the turn. */
 PIRN_API void pirn_conn_terminate(struct pirn_conn *conn);
 
-/* Stops and goes on reading from the socket. While it is paused keep-alive is too, but for
- * closing and stall timeouts. What was received in the same read is still delivered. */
+/* Stops and goes on delivering and reading: no message, Ping, Pong or Close is told after a pause,
+ * even if it is received already. While it is paused so is keep-alive, but for closing and stall
+ * timeouts. That the peer has gone is told when reading goes on. */
 PIRN_API void pirn_conn_pause(struct pirn_conn *conn);
 PIRN_API void pirn_conn_resume(struct pirn_conn *conn);
 
@@ -155,7 +159,7 @@ PIRN_API enum pirn_endpoint_state pirn_conn_state(const struct pirn_conn *conn);
 PIRN_API struct pirn_str pirn_conn_subprotocol(const struct pirn_conn *conn);
 
 /* Writes the peer's address ("127.0.0.1:4711", "[::1]:4711", "unix") to text[0..cap) with a NUL;
- * returns text. 64 bytes are enough. */
+ * returns text. 64 bytes are enough. "unknown" once the connection has ended, also in on_close. */
 PIRN_API const char *pirn_conn_peer(const struct pirn_conn *conn, char *text, size_t cap);
 
 /* Round-trip time of the latest keep-alive Ping that was answered; 0 if none was yet. */

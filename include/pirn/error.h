@@ -23,6 +23,7 @@ extern "C" {
     X(CLOSED, 6, "connection is closed or closing")                                                \
     X(QUEUE_FULL, 7, "send queue is at its limit")                                                 \
     X(SYSTEM, 8, "system call failed")                                                             \
+    X(TERMINATED, 9, "terminated by the program")                                                  \
     X(CLOSE_CODE, 20, "close code must not be sent")                                               \
     X(CLOSE_REASON_TOO_LONG, 21, "close reason is longer than 123 bytes")                          \
     X(CLOSE_REASON_UTF8, 22, "close reason is not UTF-8")                                          \
@@ -53,6 +54,7 @@ extern "C" {
     X(PING_TIMEOUT, 117, "no pong before the keep-alive timeout")                                  \
     X(CLOSE_TIMEOUT, 118, "no close frame before the closing timeout")                             \
     X(EOF, 119, "connection ended without a close frame")                                          \
+    X(STALLED, 120, "peer took no data before the stall timeout")                                  \
     X(REQUEST_LINE, 200, "request line is malformed")                                              \
     X(STATUS_LINE, 201, "status line is malformed")                                                \
     X(HTTP_VERSION, 202, "HTTP version is not 1.1")                                                \

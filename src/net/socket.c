@@ -200,6 +200,17 @@ ssize_t pirn__socket_recv(int fd, void *data, size_t cap)
     return got;
 }
 
+ssize_t pirn__socket_recv_pieces(int fd, const struct iovec *pieces, int count)
+{
+    ssize_t got;
+    if (count == 1)
+        return pirn__socket_recv(fd, pieces->iov_base, pieces->iov_len);
+    do
+        got = readv(fd, pieces, count);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
 ssize_t pirn__socket_send(int fd, const struct iovec *pieces, int count)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)pieces,

@@ -26,6 +26,7 @@ int pirn__socket_accept(int listener);
 /* As recv(2) and send(2): a count, or -1 with errno. would_block: whether errno says that now is
  * just not the time. send takes at most IOV_MAX pieces, and may send a part of what it got. */
 ssize_t pirn__socket_recv(int fd, void *data, size_t cap);
+ssize_t pirn__socket_recv_pieces(int fd, const struct iovec *pieces, int count);
 ssize_t pirn__socket_send(int fd, const struct iovec *pieces, int count);
 bool pirn__socket_would_block(void);
 

@@ -1,0 +1,423 @@
+/* conn_output.c: the queue from a connection to its socket.
+ *
+ * The queue is a chain of chunks, each with whole frames one behind the other; only the first may
+ * have left in part. A connection at work fills the chunk of the loop first; what is left of it at
+ * the end of the work moves to a chunk of the connection's own.
+ *
+ * Control frames that should pass the queue stand in a chunk of their own. They may go in between
+ * two frames only, so the rest of the frame in transmission leaves before them: where that ends is
+ * found by reading our own headers, from the last border known on; nothing is kept for it. As soon
+ * as a control frame has begun to leave, the queue stands at a border, and stays there until the
+ * control frames are through. */
+#include <errno.h>
+#include <string.h>
+
+#include "conn_state.h"
+#include "socket.h"
+
+enum {
+    MAX_PIECES = 16,
+    CHUNK_MIN_BYTES = 512,
+    CHUNK_MAX_BYTES = 64 << 10,
+    PONGS_MAX_BYTES = 16 << 10,
+    PROGRAM_CONTROLS_MAX = 64,
+    WAITING_MAX_BYTES = 3 * PIRN_CONTROL_FRAME_MAX, /* what pirn_endpoint_control() gives */
+    CONTROL_BYTES = PROGRAM_CONTROLS_MAX * PIRN_CONTROL_FRAME_MAX + WAITING_MAX_BYTES
+};
+
+/* ---- chunks */
+
+static struct pirn__chunk *make_chunk(struct pirn_conn *conn, size_t cap)
+{
+    struct pirn__chunk *chunk =
+        cap <= SIZE_MAX - sizeof *chunk
+            ? pirn__realloc(pirn__conn_loop(conn), NULL, 0, sizeof *chunk + cap)
+            : NULL;
+    if (chunk)
+        *chunk = (struct pirn__chunk){.cap = cap};
+    return chunk;
+}
+
+static void free_chunk(struct pirn_conn *conn, struct pirn__chunk *chunk)
+{
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    if (chunk == shared->chunk)
+        shared->chunk_lent = false;
+    else if (chunk)
+        pirn__free(pirn__conn_loop(conn), chunk, sizeof *chunk + chunk->cap);
+}
+
+static struct pirn__chunk *borrow_chunk(struct pirn_conn *conn)
+{
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    *shared->chunk = (struct pirn__chunk){.cap = shared->chunk->cap};
+    shared->chunk_lent = true;
+    return shared->chunk;
+}
+
+/* Chunks of a connection's own grow with the queue, so that they are few and not much too large. */
+static struct pirn__chunk *next_chunk(struct pirn_conn *conn, size_t need)
+{
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    size_t cap = conn->busy->queued;
+    if (conn->flags & PIRN__AT_WORK && !shared->chunk_lent && need <= shared->chunk->cap)
+        return borrow_chunk(conn);
+    cap = cap < CHUNK_MIN_BYTES ? CHUNK_MIN_BYTES : cap;
+    cap = cap > CHUNK_MAX_BYTES ? CHUNK_MAX_BYTES : cap;
+    return make_chunk(conn, need > cap ? need : cap);
+}
+
+static void append_chunk(struct pirn__busy *busy, struct pirn__chunk *chunk)
+{
+    if (busy->last)
+        busy->last->next = chunk;
+    else
+        busy->first = chunk;
+    busy->last = chunk;
+}
+
+static size_t chunk_room(const struct pirn__chunk *chunk)
+{
+    return chunk ? chunk->cap - chunk->len : 0;
+}
+
+static size_t chunk_left(const struct pirn__chunk *chunk)
+{
+    return chunk ? chunk->len - chunk->sent : 0;
+}
+
+/* Bytes from what has left of a chunk to the end of the frame that has left in part. */
+static size_t rest_of_frame(struct pirn__chunk *chunk)
+{
+    struct pirn_frame frame;
+    while (chunk->border < chunk->sent) {
+        size_t size =
+            pirn_frame_decode(&frame, chunk->bytes + chunk->border, chunk->len - chunk->border);
+        chunk->border += size + (size_t)frame.payload_len;
+    }
+    return chunk->border - chunk->sent;
+}
+
+static void drop_queue(struct pirn_conn *conn)
+{
+    struct pirn__busy *busy = conn->busy;
+    while (busy->first) {
+        struct pirn__chunk *chunk = busy->first;
+        busy->first = chunk->next;
+        free_chunk(conn, chunk);
+    }
+    busy->last = NULL;
+    busy->queued = 0;
+}
+
+/* ---- filling */
+
+static uint8_t *make_room(struct pirn_conn *conn, size_t need)
+{
+    struct pirn__busy *busy = conn->busy;
+    if (chunk_room(busy->last) < need) {
+        struct pirn__chunk *chunk;
+        if (busy->queued == 0)
+            drop_queue(conn);
+        chunk = next_chunk(conn, need);
+        if (!chunk)
+            return NULL;
+        append_chunk(busy, chunk);
+    }
+    return busy->last->bytes + busy->last->len;
+}
+
+uint8_t *pirn__conn_reserve(struct pirn_conn *conn, size_t need)
+{
+    const struct pirn__busy *busy = conn->busy;
+    if (chunk_room(busy->last) < need && busy->queued > 0 && busy->queued + need > CHUNK_MAX_BYTES)
+        pirn__conn_flush(conn);
+    return make_room(conn, need);
+}
+
+void pirn__conn_commit(struct pirn_conn *conn, size_t len)
+{
+    struct pirn__busy *busy = conn->busy;
+    if (busy->queued == 0)
+        busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
+    busy->last->len += len;
+    busy->queued += len;
+}
+
+static struct pirn__chunk *control_chunk(struct pirn_conn *conn)
+{
+    struct pirn__busy *busy = conn->busy;
+    if (!busy->control)
+        busy->control = make_chunk(conn, CONTROL_BYTES);
+    return busy->control;
+}
+
+int pirn__conn_queue_control(struct pirn_conn *conn, const uint8_t *frame, size_t len)
+{
+    if (conn->busy->controls == PROGRAM_CONTROLS_MAX)
+        pirn__conn_flush(conn);
+    if (conn->busy->controls == PROGRAM_CONTROLS_MAX)
+        return -PIRN_E_QUEUE_FULL;
+    struct pirn__chunk *control = control_chunk(conn);
+    if (!control)
+        return -PIRN_E_MEMORY;
+    memcpy(control->bytes + control->len, frame, len);
+    control->len += len;
+    conn->busy->controls++;
+    return 0;
+}
+
+/* Only as long as they are few: of more Pings than the peer takes answers for, the latest is enough
+ * (RFC 6455, 5.5.3). */
+void pirn__conn_answer_ping(struct pirn_conn *conn)
+{
+    uint8_t *to;
+    if (conn->flags & PIRN__BLOCKED || conn->busy->queued > PONGS_MAX_BYTES ||
+        !pirn_endpoint_has_control(&conn->endpoint))
+        return;
+    to = pirn__conn_reserve(conn, WAITING_MAX_BYTES);
+    int len = to ? pirn_endpoint_control(&conn->endpoint, to, WAITING_MAX_BYTES, false) : 0;
+    if (len > 0)
+        pirn__conn_commit(conn, (size_t)len);
+}
+
+/* ---- emptying */
+
+static void drop_control(struct pirn_conn *conn)
+{
+    free_chunk(conn, conn->busy->control);
+    conn->busy->control = NULL;
+    conn->busy->controls = 0;
+}
+
+void pirn__conn_drop_output(struct pirn_conn *conn)
+{
+    drop_queue(conn);
+    drop_control(conn);
+}
+
+/* Nothing will ever leave; so nothing waits. */
+static void cut(struct pirn_conn *conn, int system_error)
+{
+    conn->flags |= PIRN__CUT;
+    conn->flags &= (uint16_t) ~(PIRN__BLOCKED | PIRN__FULL | PIRN__HELD);
+    pirn__conn_note(conn, PIRN_E_SYSTEM, system_error);
+    pirn__conn_drop_output(conn);
+}
+
+static int fetch_behind(struct pirn_conn *conn)
+{
+    uint8_t *to = make_room(conn, WAITING_MAX_BYTES);
+    if (!to)
+        return -PIRN_E_MEMORY;
+    int len = pirn_endpoint_control(&conn->endpoint, to, WAITING_MAX_BYTES, true);
+    if (len > 0)
+        pirn__conn_commit(conn, (size_t)len);
+    return len;
+}
+
+static int fetch_before(struct pirn_conn *conn)
+{
+    struct pirn__chunk *control = control_chunk(conn);
+    if (!control)
+        return -PIRN_E_MEMORY;
+    int len = pirn_endpoint_control(&conn->endpoint, control->bytes, WAITING_MAX_BYTES, false);
+    if (len > 0)
+        control->len = (size_t)len;
+    else
+        drop_control(conn);
+    return len;
+}
+
+/* The frames of the endpoint that wait: behind the queue if it is empty or a Close is among them,
+ * which leaves last; else before it, but not before those of the last time have left, so that not
+ * more than three of them are ever there. Negative: an error. */
+static int fetch_control(struct pirn_conn *conn)
+{
+    struct pirn__busy *busy = conn->busy;
+    if (!pirn_endpoint_has_control(&conn->endpoint))
+        return 0;
+    if (busy->queued == 0 || pirn_endpoint_has_close(&conn->endpoint))
+        return fetch_behind(conn);
+    return busy->control ? 0 : fetch_before(conn);
+}
+
+struct batch {
+    struct iovec pieces[MAX_PIECES];
+    int count;
+    size_t bytes;
+    size_t head; /* of the queue, before the control frames */
+};
+
+static void add_piece(struct batch *batch, const void *data, size_t len)
+{
+    if (len == 0 || batch->count == MAX_PIECES)
+        return;
+    batch->pieces[batch->count++] = (struct iovec){(void *)(uintptr_t)data, len};
+    batch->bytes += len;
+}
+
+static void add_chunk(struct batch *batch, const struct pirn__chunk *chunk, size_t from, size_t to)
+{
+    add_piece(batch, chunk->bytes + from, to - from);
+}
+
+static void add_waiting(struct pirn_conn *conn, struct batch *batch)
+{
+    struct pirn__busy *busy = conn->busy;
+    struct pirn__chunk *first = busy->first;
+    *batch = (struct batch){.count = 0};
+    if (busy->control) {
+        batch->head = first ? rest_of_frame(first) : 0;
+        if (batch->head > 0)
+            add_chunk(batch, first, first->sent, first->sent + batch->head);
+        add_chunk(batch, busy->control, busy->control->sent, busy->control->len);
+    }
+    for (struct pirn__chunk *chunk = first; chunk; chunk = chunk->next)
+        add_chunk(batch, chunk, chunk->sent + (chunk == first ? batch->head : 0), chunk->len);
+}
+
+/* Takes up to len bytes that have left from the queue; returns how many of len were others. */
+static size_t take_from_queue(struct pirn_conn *conn, size_t len)
+{
+    struct pirn__busy *busy = conn->busy;
+    while (busy->first && len > 0) {
+        struct pirn__chunk *chunk = busy->first;
+        size_t here = chunk_left(chunk) < len ? chunk_left(chunk) : len;
+        chunk->sent += here;
+        busy->queued -= here;
+        len -= here;
+        if (chunk_left(chunk) > 0)
+            break;
+        busy->first = chunk->next;
+        busy->last = busy->first ? busy->last : NULL;
+        free_chunk(conn, chunk);
+    }
+    return len;
+}
+
+static size_t take_from_control(struct pirn_conn *conn, size_t len)
+{
+    struct pirn__chunk *control = conn->busy->control;
+    size_t left = chunk_left(control), here = left < len ? left : len;
+    if (!control)
+        return len;
+    control->sent += here;
+    if (here == left)
+        drop_control(conn);
+    return len - here;
+}
+
+/* Returns how many bytes of what was added behind the waiting have left. */
+static size_t take_sent(struct pirn_conn *conn, const struct batch *batch, size_t len)
+{
+    size_t head = batch->head < len ? batch->head : len;
+    take_from_queue(conn, head);
+    return take_from_queue(conn, take_from_control(conn, len - head));
+}
+
+static size_t send_batch(struct pirn_conn *conn, const struct batch *batch)
+{
+    ssize_t sent = pirn__socket_send(conn->watch.fd, batch->pieces, batch->count);
+    if (sent < 0 && !pirn__socket_would_block()) {
+        cut(conn, errno);
+        return 0;
+    }
+    size_t len = sent > 0 ? (size_t)sent : 0;
+    if (len < batch->bytes)
+        conn->flags |= PIRN__BLOCKED;
+    if (len > 0)
+        conn->busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
+    return take_sent(conn, batch, len);
+}
+
+static bool may_send(const struct pirn_conn *conn)
+{
+    return !(conn->flags & (PIRN__BLOCKED | PIRN__CUT)) && conn->phase < PIRN__PHASE_LINGERING;
+}
+
+void pirn__conn_flush(struct pirn_conn *conn)
+{
+    struct batch batch;
+    while (may_send(conn)) {
+        int error = fetch_control(conn);
+        if (error < 0)
+            pirn__conn_finish(conn, (enum pirn_error) - error, 0, true);
+        if (error < 0 || (conn->busy->queued == 0 && !conn->busy->control))
+            return;
+        add_waiting(conn, &batch);
+        send_batch(conn, &batch);
+    }
+}
+
+/* Queues the end of a frame whose beginning has left, or all of it. */
+static bool queue_rest(struct pirn_conn *conn, const struct iovec pieces[2], size_t sent)
+{
+    size_t header_sent = sent < pieces[0].iov_len ? sent : pieces[0].iov_len;
+    size_t header_left = pieces[0].iov_len - header_sent, payload_sent = sent - header_sent;
+    size_t left = header_left + pieces[1].iov_len - payload_sent;
+    if (conn->busy->queued == 0)
+        drop_queue(conn);
+    struct pirn__chunk *chunk = left > 0 ? make_chunk(conn, left) : NULL;
+    if (!chunk)
+        return left == 0;
+    memcpy(chunk->bytes, (const char *)pieces[0].iov_base + header_sent, header_left);
+    memcpy(chunk->bytes + header_left, (const char *)pieces[1].iov_base + payload_sent,
+           pieces[1].iov_len - payload_sent);
+    append_chunk(conn->busy, chunk);
+    pirn__conn_commit(conn, left);
+    chunk->border = sent > 0 ? left : 0;
+    return true;
+}
+
+bool pirn__conn_push(struct pirn_conn *conn, const uint8_t *header, size_t header_len,
+                     const void *payload, size_t len)
+{
+    const struct iovec frame[2] = {{(void *)(uintptr_t)header, header_len},
+                                   {(void *)(uintptr_t)payload, len}};
+    struct batch batch;
+    size_t sent = 0;
+    add_waiting(conn, &batch);
+    if (may_send(conn) && batch.count + 2 <= MAX_PIECES) {
+        add_piece(&batch, header, header_len);
+        add_piece(&batch, payload, len);
+        sent = send_batch(conn, &batch);
+    }
+    if (conn->flags & PIRN__CUT || queue_rest(conn, frame, sent))
+        return true;
+    pirn__conn_finish(conn, PIRN_E_MEMORY, 0, true);
+    return false;
+}
+
+bool pirn__conn_all_left(const struct pirn_conn *conn)
+{
+    const struct pirn__busy *busy = conn->busy;
+    return !busy || (busy->queued == 0 && !busy->control &&
+                     (conn->flags & PIRN__CUT || !pirn_endpoint_has_control(&conn->endpoint)));
+}
+
+bool pirn__conn_own_output(struct pirn_conn *conn)
+{
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    struct pirn__busy *busy = conn->busy;
+    struct pirn__chunk **link = &busy->first, *own;
+    if (busy->queued == 0)
+        drop_queue(conn);
+    while (*link && *link != shared->chunk)
+        link = &(*link)->next;
+    if (!*link)
+        return true;
+    size_t left = chunk_left(*link), rest = rest_of_frame(*link);
+    own = make_chunk(conn, left);
+    if (!own)
+        return false;
+    memcpy(own->bytes, shared->chunk->bytes + shared->chunk->sent, left);
+    own->len = left;
+    own->border = rest;
+    own->next = shared->chunk->next;
+    if (busy->last == shared->chunk)
+        busy->last = own;
+    *link = own;
+    free_chunk(conn, shared->chunk);
+    return true;
+}

@@ -1,0 +1,177 @@
+/* conn_state.h: the inside of struct pirn_conn, for conn*.c only. What belongs where: conn.c begins
+ * and ends, and says when; conn_receive.c is the way in, conn_output.c the queue out, conn_send.c
+ * what programs send, conn_close.c what is told of an ending. */
+#ifndef PIRN_NET_CONN_STATE_H
+#define PIRN_NET_CONN_STATE_H
+
+#include "conn.h"
+#include "loop.h"
+
+/* Nothing leads back. */
+enum pirn__phase {
+    PIRN__PHASE_OPEN,
+    PIRN__PHASE_AWAITING,  /* our Close has left, the peer's is to come */
+    PIRN__PHASE_FINISHING, /* nothing is received any more; what is queued, and our Close, leave */
+    PIRN__PHASE_LINGERING, /* all has left; input is thrown away until the peer ends its side */
+    PIRN__PHASE_ENDED      /* the socket is closed; on_close is to be told */
+};
+
+enum pirn__conn_flag {
+    PIRN__PAUSED = 1, /* by the program */
+    PIRN__HELD = 2,   /* by PIRN_FULL_REFUSE, until the queue has drained */
+    PIRN__DONE = 4,   /* by the phase */
+    PIRN__DEAF = PIRN__PAUSED | PIRN__HELD | PIRN__DONE, /* any of these: no event is delivered */
+    PIRN__BLOCKED = 8,    /* the socket takes no more; it will be writable */
+    PIRN__CUT = 0x10,     /* writing failed: nothing will ever leave */
+    PIRN__FULL = 0x20,    /* the high-water mark was reached: on_drain is owed */
+    PIRN__AT_WORK = 0x40, /* between begin and end */
+    PIRN__HUNG_UP = 0x80, /* while paused; not watched, or the loop would spin */
+    PIRN__MORE = 0x100,   /* the last read filled its buffer: there may be more behind it */
+    PIRN__CLOSE_LEFT = 0x200
+};
+
+/* Bytes that wait to leave: whole frames, but the first may have left in part. */
+struct pirn__chunk {
+    struct pirn__chunk *next;
+    size_t cap, len, sent;
+    size_t border; /* where some frame ends and the next begins, as far as was looked */
+    uint8_t bytes[];
+};
+
+struct pirn__bytes {
+    uint8_t *data;
+    size_t len, cap;
+};
+
+/* What only a connection at work needs. The loop lends its own; one that is not idle again at the
+ * end of its work gets its own. */
+struct pirn__busy {
+    struct pirn_control_slots slots;
+    struct pirn_conn *conn;
+    struct pirn__task task;           /* work at the end of the turn */
+    struct pirn__chunk *first, *last; /* the queue */
+    size_t queued;                    /* bytes in it */
+    struct pirn__chunk *control;      /* Pings and Pongs that pass the queue; NULL: none */
+    uint64_t progress_us;             /* when the queue last became shorter, or began */
+    struct pirn__bytes message;       /* as far as it has come */
+    struct pirn__bytes stash;         /* received, not delivered: the program paused */
+    size_t stash_at;                  /* what of it has been delivered since */
+    uint8_t controls;                 /* the program's in control */
+    uint8_t reason_len;               /* of the peer's Close */
+    char reason[PIRN_CLOSE_REASON_MAX];
+};
+
+struct pirn_conn {
+    struct pirn_endpoint endpoint;
+    struct pirn_watch watch;
+    union {
+        struct pirn_timer timer;
+        struct pirn__task end; /* PIRN__PHASE_ENDED */
+    } at;
+    struct pirn__conn_owner *owner;
+    struct pirn_conn *next, **link; /* in owner->first */
+    const struct pirn_handlers *handlers;
+    const char *subprotocol;
+    void *context, *owner_data;
+    struct pirn__busy *busy; /* NULL: idle */
+    uint16_t subprotocol_len;
+    uint16_t flags;
+    uint16_t system_error;
+    uint8_t phase;
+    uint8_t error; /* how it ended, if the endpoint does not know; below 256 */
+};
+
+/* Shared by the connections of a loop. */
+struct pirn__conn_shared {
+    struct pirn__busy busy;
+    struct pirn__chunk *chunk;
+    bool busy_lent, chunk_lent;
+};
+
+static inline struct pirn_loop *pirn__conn_loop(const struct pirn_conn *conn)
+{
+    return conn->owner->loop;
+}
+
+static inline struct pirn__conn_shared *pirn__conn_shared(const struct pirn_conn *conn)
+{
+    return pirn__loop_shared(conn->owner->loop)->conn;
+}
+
+static inline bool pirn__conn_is_deaf(const struct pirn_conn *conn)
+{
+    return (conn->flags & PIRN__DEAF) != 0;
+}
+
+/* ---- conn.c */
+
+/* Work on a connection: everything that sends, receives or tells is done between begin, which gives
+ * conn->busy, and end, which flushes, goes on to the next phase and takes busy back. begin is false
+ * when there is no memory; the connection has ended then. */
+bool pirn__conn_begin(struct pirn_conn *conn);
+void pirn__conn_end(struct pirn_conn *conn);
+
+/* For calls of the program from anywhere: gives conn->busy, and has the connection worked on at the
+ * end of the turn. False without memory. */
+bool pirn__conn_wake(struct pirn_conn *conn);
+
+/* Sees to it that the socket is watched for what is wanted now. */
+void pirn__conn_rewatch(struct pirn_conn *conn);
+
+/* Nothing is delivered any more: what is queued leaves, then the connection ends. */
+void pirn__conn_wind_up(struct pirn_conn *conn);
+
+/* The same, with a Close of 1011 if none is queued yet. */
+void pirn__conn_fail(struct pirn_conn *conn, enum pirn_error error);
+
+/* Remembers why it will end, if that is not known yet. */
+void pirn__conn_note(struct pirn_conn *conn, enum pirn_error error, int system_error);
+
+/* The socket is closed, by a reset if so wanted, and on_close told at the end of the turn. What was
+ * known before of the cause remains. */
+void pirn__conn_finish(struct pirn_conn *conn, enum pirn_error error, int system_error, bool reset);
+
+/* ---- conn_receive.c */
+
+void pirn__conn_read(struct pirn_conn *conn);
+void pirn__conn_discard(struct pirn_conn *conn);
+void pirn__conn_take_input(struct pirn_conn *conn, uint8_t *data, size_t len);
+void pirn__conn_take_stash(struct pirn_conn *conn);
+
+/* ---- conn_output.c */
+
+/* Room for need bytes at the end of the queue, together; NULL without memory. Then commit says how
+ * many were written. */
+uint8_t *pirn__conn_reserve(struct pirn_conn *conn, size_t need);
+void pirn__conn_commit(struct pirn_conn *conn, size_t len);
+
+/* Sends what waits until the socket is full. */
+void pirn__conn_flush(struct pirn_conn *conn);
+
+/* Sends what waits and, behind it, a header and its payload, with one call; queues what the socket
+ * does not take of them. False without memory for that: the connection has ended then. */
+bool pirn__conn_push(struct pirn_conn *conn, const uint8_t *header, size_t header_len,
+                     const void *payload, size_t len);
+
+/* Puts a Pong that waits into the queue if it has room for it; else the next takes its place. */
+void pirn__conn_answer_ping(struct pirn_conn *conn);
+
+/* Queues a control frame of the program. 0, -PIRN_E_QUEUE_FULL or -PIRN_E_MEMORY. */
+int pirn__conn_queue_control(struct pirn_conn *conn, const uint8_t *frame, size_t len);
+
+/* Nothing waits to leave. */
+bool pirn__conn_all_left(const struct pirn_conn *conn);
+
+/* Moves what lies in the loop's chunk to one of the connection's own. False without memory. */
+bool pirn__conn_own_output(struct pirn_conn *conn);
+void pirn__conn_drop_output(struct pirn_conn *conn);
+
+/* ---- conn_close.c */
+
+/* Room for a text of one line: prefixes, a reason of 123 bytes, an error's text. */
+#define PIRN__CLOSE_TEXT_CAP 512
+
+void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn,
+                      char text[PIRN__CLOSE_TEXT_CAP]);
+
+#endif
