@@ -8,7 +8,7 @@
  *   CONTROL  -> HEADER with the frame's last byte, which makes the event
  *   any      -> FAILURE when the peer breaks the protocol; -> NOTHING with the event of the end
  *
- * A header that lies whole in the buffer is read where it lies; one that is cut gathers in
+ * A header that is certainly whole in the buffer is read where it lies; another gathers in
  * ep->header. Either way ep->header then has the frame's first two bytes at its front and its
  * masking key in its last four, where a header of full size has it anyway.
  *
@@ -72,8 +72,9 @@ static bool reject(struct pirn_endpoint *ep, const uint8_t *header, unsigned err
     return false;
 }
 
-/* Whether the first two bytes of a header may stand where they stand. */
-static inline bool accept_start(struct pirn_endpoint *ep, const uint8_t *header)
+/* Whether the first two bytes of a header may stand where they stand. The order of what is judged
+ * is part of the contract of next(), here and in accept_length(). */
+static bool accept_start(struct pirn_endpoint *ep, const uint8_t *header)
 {
     const unsigned place = (ep->message_opcode != 0 ? 2u : 0u) + (header[0] >> 7);
     const unsigned meaning = meanings[header[0] & PIRN__OPCODE_BITS][place];
@@ -92,8 +93,10 @@ static inline bool accept_start(struct pirn_endpoint *ep, const uint8_t *header)
 
 static bool is_minimal(const uint8_t *header, uint64_t len)
 {
-    const size_t size = pirn__length_size(header[1]);
-    return size == 0 || len > (size == 2 ? PIRN__LENGTH_16 - 1 : UINT16_MAX);
+    const unsigned code = header[1] & PIRN__LENGTH_BITS;
+    if (code < PIRN__LENGTH_16)
+        return true;
+    return len > (code == PIRN__LENGTH_16 ? PIRN__LENGTH_16 - 1 : UINT16_MAX);
 }
 
 static uint64_t add_up_to_max(uint64_t a, uint64_t b)
@@ -103,7 +106,7 @@ static uint64_t add_up_to_max(uint64_t a, uint64_t b)
 
 /* Whether a header that may stand there announces no more than it may; it is there up to its key.
  * A control frame was judged by its first two bytes. */
-static inline bool accept_length(struct pirn_endpoint *ep, const uint8_t *header)
+static bool accept_length(struct pirn_endpoint *ep, const uint8_t *header)
 {
     const unsigned opcode = header[0] & PIRN__OPCODE_BITS;
     if (opcode >= PIRN_CLOSE)
@@ -125,12 +128,12 @@ static inline bool accept_length(struct pirn_endpoint *ep, const uint8_t *header
 }
 
 /* The header is whole and accepted: its payload comes next. */
-static inline void begin_payload(struct pirn_endpoint *ep, const uint8_t *header)
+static void begin_payload(struct pirn_endpoint *ep, const uint8_t *header, size_t key_at)
 {
     const unsigned opcode = header[0] & PIRN__OPCODE_BITS;
     ep->frame_left = pirn__payload_len(header);
-    if (header[1] & PIRN__MASK)
-        memmove(ep->header + MASKING_KEY_AT, header + pirn__header_size(header[1]) - 4, 4);
+    if (!pirn__is_client(ep))
+        memmove(ep->header + MASKING_KEY_AT, header + key_at, 4);
     ep->header[0] = header[0];
     ep->header[1] = header[1];
     ep->header_len = 0;
@@ -154,41 +157,45 @@ static size_t unread(const struct pirn_endpoint *ep)
     return (size_t)(ep->in_end - ep->in);
 }
 
-/* Takes bytes of a cut header until ep->header has size of them; whether it has. */
-static bool gather(struct pirn_endpoint *ep, size_t size)
+/* Takes bytes of a cut header until ep->header has size of them. */
+static void gather(struct pirn_endpoint *ep, size_t size)
 {
-    const size_t missing = size > ep->header_len ? size - ep->header_len : 0;
+    const size_t missing = size - ep->header_len;
     const size_t len = missing < unread(ep) ? missing : unread(ep);
     if (len == 0)
-        return missing == 0;
+        return;
     memcpy(ep->header + ep->header_len, ep->in, len);
     ep->header_len = (uint8_t)(ep->header_len + len);
     ep->in += len;
-    return len == missing;
 }
 
-static void read_cut_header(struct pirn_endpoint *ep)
+/* Takes what has come of a header to ep->header, and returns how much that is now. */
+static size_t gather_header(struct pirn_endpoint *ep)
 {
-    if (!gather(ep, 2) || !accept_start(ep, ep->header))
-        return;
-    if (!gather(ep, 2 + pirn__length_size(ep->header[1])) || !accept_length(ep, ep->header))
-        return;
-    if (gather(ep, pirn__header_size(ep->header[1])))
-        begin_payload(ep, ep->header);
+    if (ep->header_len < 2)
+        gather(ep, 2);
+    if (ep->header_len >= 2)
+        gather(ep, pirn__header_size(ep->header[1]));
+    return ep->header_len;
 }
 
 static void read_header(struct pirn_endpoint *ep)
 {
     const uint8_t *header = ep->in;
-    const size_t len = unread(ep);
-    if (ep->header_len > 0 || len < 2 || len < pirn__header_size(header[1])) {
-        read_cut_header(ep);
+    size_t there = unread(ep);
+    if (ep->header_len > 0 || there < PIRN_FRAME_HEADER_MAX) {
+        header = ep->header;
+        there = gather_header(ep);
+    }
+    if (there < 2 || !accept_start(ep, header))
         return;
-    }
-    if (accept_start(ep, header) && accept_length(ep, header)) {
-        ep->in += pirn__header_size(header[1]);
-        begin_payload(ep, header);
-    }
+    const size_t key_at = 2 + pirn__length_size(header[1]);
+    const size_t size = key_at + (pirn__is_client(ep) ? 0 : 4);
+    if (there < key_at || !accept_length(ep, header) || there < size)
+        return;
+    if (header == ep->in)
+        ep->in += size;
+    begin_payload(ep, header, key_at);
 }
 
 static bool report_failure(struct pirn_endpoint *ep, struct pirn_event *event)

@@ -1,6 +1,6 @@
 /* A header is two bytes (FIN, RSV and opcode; MASK and a length code), then 0, 2 or 8 bytes of
- * length, then 0 or 4 of masking key. The length is read and written byte by byte: compilers make
- * one swapped load of it, and it needs neither alignment nor a little-endian machine. */
+ * length, then 0 or 4 of masking key. The length is read and written byte by byte, so it needs
+ * neither alignment nor a machine of one byte order. */
 #include <pirn/frame.h>
 
 #include <string.h>

@@ -33,13 +33,17 @@ static inline size_t pirn__header_size(uint8_t second)
 /* The payload length of a header that is there up to its masking key. */
 static inline uint64_t pirn__payload_len(const uint8_t *header)
 {
-    const size_t size = pirn__length_size(header[1]);
-    if (size == 0)
+    const uint8_t *at = header + 2;
+    switch (pirn__length_size(header[1])) {
+    case 0:
         return header[1] & PIRN__LENGTH_BITS;
-    uint64_t len = 0;
-    for (size_t i = 0; i < size; i++)
-        len = len << 8 | header[2 + i];
-    return len;
+    case 2:
+        return (uint64_t)at[0] << 8 | at[1];
+    default:
+        return (uint64_t)at[0] << 56 | (uint64_t)at[1] << 48 | (uint64_t)at[2] << 40 |
+               (uint64_t)at[3] << 32 | (uint64_t)at[4] << 24 | (uint64_t)at[5] << 16 |
+               (uint64_t)at[6] << 8 | at[7];
+    }
 }
 
 #endif

@@ -17,6 +17,7 @@ static void failures_say_what_was_wrong(void **state)
         {BYTES("\x8f\x80"), 1002, "reserved opcode 15"},
         {BYTES("\x81\x00"), 1002, "frame from a client is not masked"},
         {BYTES("\x82\xfe\0\x7d"), 1002, "frame of 125 bytes uses the 16-bit length"},
+        {BYTES("\x82\xff\0\0\0\0\0\0\0\x7f"), 1002, "frame of 127 bytes uses the 64-bit length"},
         {BYTES("\x82\xff\0\0\0\0\0\0\0\x7e"), 1002, "frame of 126 bytes uses the 64-bit length"},
         {BYTES("\x82\xff\0\0\0\0\0\0\xff\xff"), 1002,
          "frame of 65535 bytes uses the 64-bit length"},
