@@ -151,8 +151,9 @@ struct pirn_accept {
 
 /* Opens the WebSocket: the 101 answer is queued, on_open is called from inside. how may be NULL.
  * Returns the connection, or NULL with *error (may be NULL) set to PIRN_E_STATE (no WebSocket
- * request, or answered already), PIRN_E_SUBPROTOCOL_UNKNOWN (not offered), PIRN_E_HEADER_x,
- * PIRN_E_MEMORY; after an error the request still waits for an answer. */
+ * request, or answered already), PIRN_E_CLOSED (the server is draining), PIRN_E_SUBPROTOCOL_UNKNOWN
+ * (not offered), PIRN_E_HEADER_x: the request still waits for an answer then. After PIRN_E_MEMORY it
+ * may wait or be gone; whatever is done with it in the same hook is safe. */
 PIRN_API struct pirn_conn *pirn_request_accept(struct pirn_request *request,
                                                const struct pirn_accept *how, int *error);
 
@@ -175,8 +176,9 @@ PIRN_API int pirn_request_reply(struct pirn_request *request, int status,
 PIRN_API int pirn_request_file(struct pirn_request *request, const char *root);
 
 /* The answer comes later, from the loop's thread, within defer_timeout_ms (else 503). If the peer
- * goes away first, gone is called (once, NULL allowed) and the request must not be touched again.
- */
+ * goes away first, the time is up, or the server drains or is freed, gone is called (once, NULL
+ * allowed) and the request must not be touched again. Only from inside on_request. Returns 0,
+ * -PIRN_E_STATE, or -PIRN_E_MEMORY: it still waits for an answer then. */
 typedef void pirn_gone_fn(struct pirn_request *request, void *context);
 PIRN_API int pirn_request_defer(struct pirn_request *request, pirn_gone_fn *gone, void *context);
 

@@ -1,0 +1,491 @@
+/* The opening handshake of a server, and its plain HTTP requests up to the answer.
+ *
+ * A head that comes in one read is parsed and answered where it lies, in the loop's receive buffer;
+ * else it is gathered in memory of the request, which grows with what has come. A head whose answer
+ * is deferred moves there too, with its headers; until then the one array of headers that the
+ * server has serves every request, as it is only filled when a head is complete. Nothing behind the
+ * first head is parsed unless the socket becomes a connection. */
+#include "request.h"
+
+#include <string.h>
+
+#include "container.h"
+#include "files.h"
+#include "socket.h"
+
+#define FIRST_HEAD_BYTES 256
+#define EARLY_BYTES      1024 /* taken from a peer that sends frames before our deferred answer */
+
+static void fire(struct pirn_loop *loop, struct pirn_timer *timer);
+static void ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events);
+
+/* ---- life and death */
+
+void pirn__request_deadline(struct pirn_request *request, uint32_t after_ms)
+{
+    struct pirn_loop *loop = pirn__request_loop(request);
+    pirn_timer_set(loop, &request->timer, pirn_loop_now_us(loop) + (uint64_t)after_ms * 1000);
+}
+
+static void link_request(struct pirn_server *server, struct pirn_request *request)
+{
+    request->link = &server->requests;
+    request->next = server->requests;
+    if (request->next)
+        request->next->link = &request->next;
+    server->requests = request;
+    server->request_count++;
+}
+
+static void request_free(struct pirn_request *request)
+{
+    struct pirn_server *server = request->server;
+    struct pirn_loop *loop = server->owner.loop;
+    struct pirn__address *address = NULL;
+    pirn_timer_stop(loop, &request->timer);
+    if (request->phase != REQUEST_TAKEN) {
+        address = request->address;
+        pirn_loop_unwatch(loop, &request->watch);
+        (request->too_late ? pirn__socket_reset : pirn__socket_close)(request->watch.fd);
+    }
+    if (request->file >= 0)
+        pirn__file_close(request->file);
+    *request->link = request->next;
+    if (request->next)
+        request->next->link = request->link;
+    server->request_count--;
+    pirn__free(loop, request->own, request->own_cap);
+    if (request->parsed != server->parsed)
+        pirn__free(loop, request->parsed, pirn__parsed_size(server));
+    pirn__free(loop, request->out, request->out_cap);
+    pirn__free(loop, request, sizeof *request);
+    pirn__server_released(server, address);
+}
+
+static void tell_gone(struct pirn_request *request)
+{
+    pirn_gone_fn *gone = request->gone;
+    request->gone = NULL;
+    if (gone)
+        gone(request, request->gone_context);
+}
+
+void pirn__request_drop(struct pirn_request *request)
+{
+    if (request->phase == REQUEST_DEFERRED)
+        tell_gone(request);
+    request_free(request);
+}
+
+/* Rejects, or drops when not even that is possible. */
+static void refuse(struct pirn_request *request, int status, const char *text)
+{
+    if (pirn_request_reject(request, status, NULL, 0, text) < 0)
+        pirn__request_drop(request);
+}
+
+void pirn__request_start(struct pirn_server *server, int fd, struct pirn__address *address,
+                         int status)
+{
+    struct pirn_loop *loop = server->owner.loop;
+    struct pirn_request *request = pirn__alloc(loop, sizeof *request);
+    if (!request) {
+        pirn__socket_close(fd);
+        pirn__server_released(server, address);
+        return;
+    }
+    request->watch.ready = ready;
+    request->watch.fd = fd;
+    request->timer.fire = fire;
+    request->server = server;
+    request->address = address;
+    request->file = -1;
+    request->parsed = server->parsed;
+    pirn_http_head_init(&request->head, PIRN_HTTP_REQUEST, server->parsed->headers,
+                        server->config.max_headers, server->config.max_head_bytes);
+    link_request(server, request);
+    pirn__request_deadline(request, server->config.handshake_timeout_ms);
+    if (pirn_loop_watch(loop, &request->watch, PIRN_READABLE) < 0)
+        pirn__request_drop(request);
+    else if (status)
+        refuse(request, status, NULL);
+}
+
+static struct pirn_request *first_waiting(const struct pirn_server *server)
+{
+    struct pirn_request *request = server->requests;
+    while (request && (request->phase == REQUEST_ASKING || !pirn__request_waits(request)))
+        request = request->next;
+    return request;
+}
+
+void pirn__requests_refuse(struct pirn_server *server)
+{
+    struct pirn_request *request;
+    while ((request = first_waiting(server))) {
+        if (request->phase == REQUEST_DEFERRED)
+            tell_gone(request);
+        refuse(request, 503, "server is shutting down");
+    }
+}
+
+void pirn__requests_free(struct pirn_server *server)
+{
+    while (server->requests)
+        pirn__request_drop(server->requests);
+}
+
+static void fire(struct pirn_loop *loop, struct pirn_timer *timer)
+{
+    (void)loop;
+    struct pirn_request *request = PIRN__CONTAINER(timer, struct pirn_request, timer);
+    switch (request->phase) {
+    case REQUEST_READING:
+        request->server->stats.timeouts++;
+        refuse(request, 408, pirn_error_text(PIRN_E_HANDSHAKE_TIMEOUT));
+        break;
+    case REQUEST_DEFERRED:
+        tell_gone(request);
+        refuse(request, 503, "no answer in time");
+        break;
+    default:
+        request->too_late = true;
+        pirn__request_drop(request);
+    }
+}
+
+/* ---- routes */
+
+static bool route_fits(const struct pirn_route *route, struct pirn_str path)
+{
+    struct pirn_str pattern = pirn_str(route->path);
+    if (pattern.len == 0 || pattern.data[pattern.len - 1] != '*')
+        return pattern.data == NULL || pirn_str_equal(pattern, path);
+    pattern.len--;
+    return path.len >= pattern.len && memcmp(path.data, pattern.data, pattern.len) == 0;
+}
+
+static const struct pirn_route *find_route(const struct pirn_server *server, struct pirn_str path)
+{
+    static const struct pirn_route everything = {.path = NULL};
+    const struct pirn_server_config *config = &server->config;
+    for (size_t i = 0; i < config->route_count; i++)
+        if (route_fits(&config->routes[i], path))
+            return &config->routes[i];
+    return config->route_count == 0 ? &everything : NULL;
+}
+
+static void *route_context(const struct pirn_request *request)
+{
+    return request->route->context ? request->route->context : request->server->config.context;
+}
+
+/* ---- from a complete head to its answer */
+
+static void answer_by_default(struct pirn_request *request)
+{
+    const struct pirn_server *server = request->server;
+    int error = 0;
+    if (server->draining)
+        pirn_request_reject(request, 503, NULL, 0, "server is shutting down");
+    else if (request->is_websocket && request->route)
+        pirn_request_accept(request, NULL, &error);
+    else if (!request->is_websocket && server->config.root)
+        error = -pirn_request_file(request, server->config.root);
+    else if (request->route)
+        pirn_request_reject(request, 426, NULL, 0, "this is a WebSocket");
+    else
+        pirn_request_reject(request, 404, NULL, 0, NULL);
+    if (error)
+        pirn_request_reject(request, 500, NULL, 0, pirn_error_text(error));
+}
+
+/* The request may be freed by this. */
+static void ask(struct pirn_request *request)
+{
+    request->phase = REQUEST_ASKING;
+    request->route = find_route(request->server, pirn_request_path(request));
+    if (request->route && request->route->on_request)
+        request->route->on_request(request, route_context(request));
+    if (request->phase == REQUEST_ASKING)
+        answer_by_default(request);
+    if (request->phase == REQUEST_ANSWERING)
+        pirn__answer_pump(request);
+    else if (request->phase != REQUEST_DEFERRED)
+        request_free(request); /* taken, or there is no memory even for a refusal */
+}
+
+/* 0, or the status that refuses the request, with a text. */
+static int judge(struct pirn_request *request, const char **text)
+{
+    const struct pirn_server_config *config = &request->server->config;
+    struct pirn_handshake *handshake = &request->parsed->handshake;
+    request->is_websocket = pirn_handshake_wants_upgrade(&request->head);
+    if (!request->is_websocket) {
+        *text = pirn_error_text(PIRN_E_HOST);
+        return pirn_http_count(&request->head, PIRN_STR("Host")) == 1 ? 0 : 400;
+    }
+    *text = handshake->detail;
+    if (pirn_handshake_read_request(handshake, &request->head) < 0)
+        return handshake->status;
+    *text = pirn_error_text(PIRN_E_ORIGIN);
+    return config->any_origin || pirn_handshake_origin_allowed(handshake, false, config->origins,
+                                                               config->origin_count)
+               ? 0
+               : 403;
+}
+
+static void complete(struct pirn_request *request)
+{
+    const char *text = NULL;
+    int status = request->server->draining ? 503 : judge(request, &text);
+    if (status)
+        refuse(request, status, text);
+    else
+        ask(request);
+}
+
+/* ---- the head comes in */
+
+/* Moves the head to memory of the request's own, with room for more bytes behind it. */
+static bool own_input(struct pirn_request *request, size_t room)
+{
+    size_t need = request->input_len + room;
+    if (need > request->own_cap) {
+        uint8_t *own =
+            pirn__realloc(pirn__request_loop(request), request->own, request->own_cap, need);
+        if (!own)
+            return false;
+        if (!request->own)
+            memcpy(own, request->input, request->input_len);
+        request->own = own;
+        request->own_cap = need;
+    }
+    request->input = request->own;
+    return true;
+}
+
+/* One receive to where the head is gathered, or the shared buffer as long as there is nothing to
+ * gather. False when the request was dropped or nothing came. */
+static bool receive(struct pirn_request *request)
+{
+    struct pirn__loop_shared *shared = pirn__loop_shared(pirn__request_loop(request));
+    uint8_t *place = shared->receive;
+    size_t cap = shared->receive_cap;
+    if (request->own) {
+        place = request->own + request->input_len;
+        cap = request->own_cap - request->input_len;
+    } else {
+        request->input = place;
+    }
+    ssize_t n = pirn__socket_recv(request->watch.fd, place, cap);
+    if (n > 0) {
+        request->input_len += (size_t)n;
+        return true;
+    }
+    if (n == 0 || !pirn__socket_would_block())
+        pirn__request_drop(request);
+    return false;
+}
+
+static void read_head(struct pirn_request *request)
+{
+    if (request->own && request->input_len == request->own_cap &&
+        !own_input(request, request->own_cap)) {
+        refuse(request, 503, pirn_error_text(PIRN_E_MEMORY));
+        return;
+    }
+    if (!receive(request))
+        return;
+    int result =
+        pirn_http_head_feed(&request->head, (const char *)request->input, request->input_len);
+    if (result < 0)
+        refuse(request, pirn_http_error_status(result), pirn_error_text(result));
+    else if (result > 0)
+        complete(request);
+    else if (!request->own && !own_input(request, FIRST_HEAD_BYTES))
+        refuse(request, 503, pirn_error_text(PIRN_E_MEMORY));
+}
+
+/* Only the peer's going away is of interest, but early bytes stand before it. */
+static void read_while_deferred(struct pirn_request *request)
+{
+    if (request->input_len == request->own_cap)
+        pirn_loop_rewatch(pirn__request_loop(request), &request->watch, 0);
+    else
+        receive(request);
+}
+
+static void discard(struct pirn_request *request)
+{
+    struct pirn__loop_shared *shared = pirn__loop_shared(pirn__request_loop(request));
+    ssize_t n = pirn__socket_recv(request->watch.fd, shared->receive, shared->receive_cap);
+    if (n == 0 || (n < 0 && !pirn__socket_would_block()))
+        pirn__request_drop(request);
+}
+
+static void ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events)
+{
+    (void)loop;
+    (void)events;
+    struct pirn_request *request = PIRN__CONTAINER(watch, struct pirn_request, watch);
+    switch (request->phase) {
+    case REQUEST_READING:
+        read_head(request);
+        break;
+    case REQUEST_DEFERRED:
+        read_while_deferred(request);
+        break;
+    case REQUEST_ANSWERING:
+        pirn__answer_pump(request);
+        break;
+    default:
+        discard(request);
+    }
+}
+
+/* ---- what a hook may ask and do */
+
+const struct pirn_http_head *pirn_request_head(const struct pirn_request *request)
+{
+    return &request->head;
+}
+
+/* Path and query: the target, without scheme and authority should it be a whole URL. */
+static struct pirn_str resource(const struct pirn_request *request)
+{
+    struct pirn_str target = request->head.target;
+    if (request->is_websocket)
+        return request->parsed->handshake.resource;
+    const char *authority = memmem(target.data, target.len, "://", 3);
+    if (target.data[0] == '/' || !authority)
+        return target;
+    const char *end = target.data + target.len;
+    const char *path = memchr(authority + 3, '/', (size_t)(end - authority - 3));
+    return path ? (struct pirn_str){path, (size_t)(end - path)} : PIRN_STR("/");
+}
+
+struct pirn_str pirn_request_path(const struct pirn_request *request)
+{
+    struct pirn_str path = resource(request);
+    const char *query = memchr(path.data, '?', path.len);
+    if (query)
+        path.len = (size_t)(query - path.data);
+    return path;
+}
+
+struct pirn_str pirn_request_query(const struct pirn_request *request)
+{
+    struct pirn_str whole = resource(request);
+    size_t skip = pirn_request_path(request).len + 1;
+    if (skip > whole.len)
+        return (struct pirn_str){NULL, 0};
+    return (struct pirn_str){whole.data + skip, whole.len - skip};
+}
+
+const struct pirn_handshake *pirn_request_handshake(const struct pirn_request *request)
+{
+    return request->is_websocket ? &request->parsed->handshake : NULL;
+}
+
+const char *pirn_request_peer(const struct pirn_request *request, char *text, size_t cap)
+{
+    return pirn__socket_peer_text(request->watch.fd, text, cap);
+}
+
+static struct pirn_str choose_subprotocol(const struct pirn_request *request,
+                                          const struct pirn_accept *how)
+{
+    const struct pirn_route *route = request->route;
+    if (how->subprotocol.data)
+        return how->subprotocol.len ? how->subprotocol : (struct pirn_str){NULL, 0};
+    return pirn_handshake_choose_subprotocol(
+        &request->parsed->handshake, route->subprotocols, route->subprotocol_count,
+        request->server->config.server_order ? PIRN_SERVER_ORDER : PIRN_CLIENT_ORDER);
+}
+
+static int write_101(struct pirn_request *request, const struct pirn_accept *how,
+                     struct pirn_str subprotocol)
+{
+    size_t cap = 512 + subprotocol.len;
+    for (size_t i = 0; i < how->header_count; i++)
+        cap += how->headers[i].name.len + how->headers[i].value.len + 4;
+    if (pirn__answer_room(request, cap) < 0)
+        return -PIRN_E_MEMORY;
+    return pirn_handshake_write_accept(&request->parsed->handshake, subprotocol,
+                                       (struct pirn_str){NULL, 0}, how->headers, how->header_count,
+                                       (char *)request->out, request->out_cap);
+}
+
+/* The socket changes hands. */
+static struct pirn_conn *open_conn(struct pirn_request *request, const struct pirn_accept *how,
+                                   struct pirn_str subprotocol, size_t answer_len)
+{
+    struct pirn_server *server = request->server;
+    const struct pirn_handlers *handlers = how->handlers ? how->handlers : request->route->handlers;
+    pirn_loop_unwatch(server->owner.loop, &request->watch);
+    server->stats.opened++;
+    struct pirn__conn_start start = {
+        .fd = request->watch.fd,
+        .role = PIRN_SERVER,
+        .handlers = handlers,
+        .subprotocol = subprotocol,
+        .context = how->context ? how->context : route_context(request),
+        .owner_data = request->address,
+        .output = request->out,
+        .output_len = answer_len,
+        .input = request->input + request->head.size,
+        .input_len = request->input_len - request->head.size,
+    };
+    return pirn__conn_open(&server->owner, &start);
+}
+
+struct pirn_conn *pirn_request_accept(struct pirn_request *request, const struct pirn_accept *how,
+                                      int *error)
+{
+    static const struct pirn_accept plainly = {.context = NULL};
+    int ignored;
+    error = error ? error : &ignored;
+    how = how ? how : &plainly;
+    *error = request->server->draining ? PIRN_E_CLOSED : PIRN_E_STATE;
+    if (request->server->draining || !request->is_websocket || !request->route ||
+        !pirn__request_waits(request))
+        return NULL;
+    struct pirn_str subprotocol = choose_subprotocol(request, how);
+    int len = write_101(request, how, subprotocol);
+    *error = len < 0 ? -len : 0;
+    if (len < 0)
+        return NULL;
+    bool asking = request->phase == REQUEST_ASKING;
+    request->phase = REQUEST_TAKEN;
+    struct pirn_conn *conn = open_conn(request, how, subprotocol, (size_t)len);
+    if (!conn) {
+        *error = PIRN_E_MEMORY;
+        pirn__server_released(request->server, request->address);
+    }
+    if (!asking)
+        request_free(request);
+    return conn;
+}
+
+int pirn_request_defer(struct pirn_request *request, pirn_gone_fn *gone, void *context)
+{
+    struct pirn_loop *loop = pirn__request_loop(request);
+    if (request->phase != REQUEST_ASKING)
+        return -PIRN_E_STATE;
+    struct pirn__parsed *own = pirn__alloc(loop, pirn__parsed_size(request->server));
+    if (!own || !own_input(request, EARLY_BYTES)) {
+        pirn__free(loop, own, pirn__parsed_size(request->server));
+        return -PIRN_E_MEMORY;
+    }
+    request->parsed = own;
+    request->head.headers = own->headers;
+    pirn_http_head_feed(&request->head, (const char *)request->input, request->input_len);
+    if (request->is_websocket)
+        pirn_handshake_read_request(&request->parsed->handshake, &request->head);
+    request->gone = gone;
+    request->gone_context = context;
+    request->phase = REQUEST_DEFERRED;
+    pirn__request_deadline(request, request->server->config.defer_timeout_ms);
+    return 0;
+}
