@@ -7,10 +7,8 @@
 #include <pirn/extension.h>
 #include <pirn/error.h>
 
-#include <limits.h>
-
 #include "chars.h"
-#include "text.h"
+#include "http_write.h"
 
 struct parser {
     struct pirn_extension *extension;
@@ -108,31 +106,28 @@ const struct pirn_extension_param *pirn_extension_find(const struct pirn_extensi
     return NULL;
 }
 
-static bool write_param(struct pirn__text *text, const struct pirn_extension_param *param)
+static void add_token(struct pirn__http_writer *writer, struct pirn_str token)
 {
-    pirn__text_add_cstr(text, "; ");
-    pirn__text_add(text, param->name);
-    if (param->value.data) {
-        pirn__text_add_char(text, '=');
-        pirn__text_add(text, param->value);
-    }
-    return pirn__all(param->name, PIRN__TOKEN) &&
-           (!param->value.data || pirn__all(param->value, PIRN__TOKEN));
+    if (!pirn__all(token, PIRN__TOKEN))
+        pirn__http_refuse(writer, PIRN_E_TOKEN);
+    pirn__http_add_raw(writer, token);
 }
 
 int pirn_extension_write(const struct pirn_extension *extension, char *out, size_t cap)
 {
     if (extension->param_count > PIRN_EXTENSION_MAX_PARAMS)
         return -PIRN_E_ARGUMENT;
-    if (cap == 0)
-        return -PIRN_E_ROOM;
-    struct pirn__text text;
-    pirn__text_init(&text, out, cap);
-    pirn__text_add(&text, extension->name);
-    bool good = pirn__all(extension->name, PIRN__TOKEN);
-    for (size_t i = 0; i < extension->param_count && good; i++)
-        good = write_param(&text, &extension->params[i]);
-    if (!good)
-        return -PIRN_E_TOKEN;
-    return text.len < cap && text.len <= INT_MAX ? (int)text.len : -PIRN_E_ROOM;
+    struct pirn__http_writer writer;
+    pirn__http_begin(&writer, out, cap);
+    add_token(&writer, extension->name);
+    for (size_t i = 0; i < extension->param_count; i++) {
+        const struct pirn_extension_param *param = &extension->params[i];
+        pirn__http_add_raw(&writer, PIRN_STR("; "));
+        add_token(&writer, param->name);
+        if (!param->value.data)
+            continue;
+        pirn__http_add_raw(&writer, PIRN_STR("="));
+        add_token(&writer, param->value);
+    }
+    return pirn__http_end(&writer);
 }

@@ -1,9 +1,9 @@
 #include "handshake.h"
 
 #include <pirn/error.h>
-#include <pirn/extension.h>
 
 #include "base64.h"
+#include "chars.h"
 #include "sha1.h"
 
 void pirn_handshake_accept_key(struct pirn_str key, char out[PIRN_HANDSHAKE_ACCEPT_CHARS + 1])
@@ -114,12 +114,11 @@ bool pirn__handshake_among(const struct pirn_str *list, size_t count, struct pir
     return false;
 }
 
-bool pirn__handshake_names_extension(struct pirn_http_list list, struct pirn_str name)
+bool pirn__handshake_names_extension(struct pirn_http_list list, size_t count, struct pirn_str name)
 {
-    struct pirn_extension extension;
     struct pirn_str item;
-    while (pirn_http_list_next(&list, &item))
-        if (pirn_extension_parse(&extension, item) == 0 && pirn_str_equal(extension.name, name))
+    for (; count > 0 && pirn_http_list_next(&list, &item); count--)
+        if (pirn_str_equal(pirn__take(&item, PIRN__TOKEN), name))
             return true;
     return false;
 }

@@ -36,7 +36,8 @@ bool pirn__handshake_single(const struct pirn_http_head *head, const char *name,
 /* Whether `text` is among them, byte for byte. */
 bool pirn__handshake_among(const struct pirn_str *list, size_t count, struct pirn_str text);
 
-/* Whether one of the elements of `list`, which are extensions, has this name. */
-bool pirn__handshake_names_extension(struct pirn_http_list list, struct pirn_str name);
+/* Whether one of the first `count` elements of `list`, which are extensions, has this name. */
+bool pirn__handshake_names_extension(struct pirn_http_list list, size_t count,
+                                     struct pirn_str name);
 
 #endif

@@ -228,31 +228,21 @@ static int check_subprotocol(client *hs, const http_head *response)
     return 0;
 }
 
-/* Whether an element before `end` has this name too. Only offered names get here, so the list
- * before `end` has no more elements than there are offers, and time stays in proportion. */
-static bool named_before(const http_head *response, struct pirn_str name, size_t end)
-{
-    struct pirn_http_list list;
-    struct pirn_extension extension;
-    struct pirn_str item;
-    pirn_http_list_init(&list, response, PIRN_STR("Sec-WebSocket-Extensions"));
-    for (size_t i = 0; i < end && pirn_http_list_next(&list, &item); i++)
-        if (pirn_extension_parse(&extension, item) == 0 && pirn_str_equal(extension.name, name))
-            return true;
-    return false;
-}
-
-static int check_extension(client *hs, const http_head *response, struct pirn_str item, size_t at)
+/* Checks the element of the response with this index. The search for a double is no square of the
+ * length: before the first double stand no more elements than were offered. */
+static int check_extension(client *hs, const http_head *response, struct pirn_str item,
+                           size_t index)
 {
     static const char name[] = "Sec-WebSocket-Extensions";
     struct pirn_extension extension;
-    struct pirn_http_list offers;
+    struct pirn_http_list offers, chosen;
     if (pirn_extension_parse(&extension, item) != 0)
         return refuse(hs, PIRN_E_EXTENSION_HEADER, name, item, "is malformed");
     pirn_http_list_init_value(&offers, hs->config->extensions);
-    if (!pirn__handshake_names_extension(offers, extension.name))
+    if (!pirn__handshake_names_extension(offers, SIZE_MAX, extension.name))
         return refuse(hs, PIRN_E_EXTENSION_UNKNOWN, name, extension.name, "was not offered");
-    if (named_before(response, extension.name, at))
+    pirn_http_list_init(&chosen, response, pirn_str(name));
+    if (pirn__handshake_names_extension(chosen, index, extension.name))
         return refuse(hs, PIRN_E_EXTENSION_HEADER, name, extension.name, "is there twice");
     return 0;
 }

@@ -296,7 +296,7 @@ static int check_chosen_extensions(const struct pirn_handshake *hs, struct pirn_
     for (; pirn_http_list_next(&chosen, &item); empty = false) {
         if (pirn_extension_parse(&extension, item) != 0)
             return PIRN_E_EXTENSION_HEADER;
-        if (!pirn__handshake_names_extension(offers, extension.name))
+        if (!pirn__handshake_names_extension(offers, SIZE_MAX, extension.name))
             return PIRN_E_EXTENSION_UNKNOWN;
     }
     return empty ? PIRN_E_EXTENSION_HEADER : 0;

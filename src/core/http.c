@@ -89,26 +89,37 @@ static int parse_first_line(struct pirn_http_head *head, struct pirn_str line)
                                            : parse_status_line(head, line);
 }
 
-/* Reads a header line at the beginning of *rest and cuts it off, with its CR LF. */
+static bool take_line_end(struct pirn_str *rest)
+{
+    return pirn__take_char(rest, '\r') && pirn__take_char(rest, '\n');
+}
+
+/* Reads a header line at the beginning of *rest and cuts it off. */
 static int parse_header_line(struct pirn_http_head *head, struct pirn_str *rest)
 {
+    if (head->header_count == head->header_cap)
+        return PIRN_E_HEADERS_TOO_MANY;
     struct pirn_str name = pirn__take(rest, PIRN__TOKEN);
     if (name.len == 0 || !pirn__take_char(rest, ':'))
         return PIRN_E_HEADER_LINE;
     struct pirn_str value = pirn__take(rest, PIRN__FIELD);
-    if (!pirn__take_char(rest, '\r') || !pirn__take_char(rest, '\n'))
+    if (!take_line_end(rest))
         return PIRN_E_HEADER_LINE;
     head->headers[head->header_count++] = (struct pirn_header){name, pirn__trim(value)};
     return 0;
 }
 
+/* Relies on nothing but the size: bytes that changed after the first pass are judged, not trusted.
+ */
 static int parse(struct pirn_http_head *head, const char *bytes)
 {
-    const char *end = memchr(bytes, '\r', head->size);
-    int error = parse_first_line(head, (struct pirn_str){bytes, (size_t)(end - bytes)});
-    if (error)
-        return fail(head, error, 1);
-    struct pirn_str rest = {end + 2, head->size - (size_t)(end - bytes) - 4};
+    struct pirn_str rest = {bytes, head->size - 2};
+    const char *end = memchr(bytes, '\r', rest.len);
+    struct pirn_str line = {bytes, end ? (size_t)(end - bytes) : rest.len};
+    int error = parse_first_line(head, line);
+    rest = pirn__skip(rest, line.len);
+    if (error || !take_line_end(&rest))
+        return fail(head, error ? error : first_line_error(head), 1);
     for (head->header_count = 0; rest.len > 0;) {
         error = parse_header_line(head, &rest);
         if (error)
@@ -119,11 +130,12 @@ static int parse(struct pirn_http_head *head, const char *bytes)
 
 /* ---- The first pass. */
 
-/* Takes note of the line whose LF is at bytes[at]. Returns 1 when it is the empty one. */
+/* Takes note of the line whose LF is at bytes[at]; that is not the first byte, which may_begin().
+ * Returns 1 when it is the empty one. */
 static int count_line(struct pirn_http_head *head, const char *bytes, size_t at)
 {
     size_t line = head->lines + 1;
-    if (at == 0 || bytes[at - 1] != '\r')
+    if (bytes[at - 1] != '\r')
         return fail(head, line == 1 ? first_line_error(head) : PIRN_E_HEADER_LINE, line);
     if (line == 1) {
         /* Into a copy: slices of bytes that may move are not to be seen. */

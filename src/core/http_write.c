@@ -12,7 +12,7 @@ void pirn__http_begin(struct pirn__http_writer *writer, char *out, size_t cap)
 {
     writer->error = out && cap > 0 ? 0 : PIRN_E_ROOM;
     if (!writer->error)
-        pirn__text_init(&writer->text, out, cap);
+        pirn__text_init(&writer->text, out, cap < INT_MAX ? cap : INT_MAX);
 }
 
 void pirn__http_refuse(struct pirn__http_writer *writer, int error)
@@ -87,9 +87,7 @@ int pirn__http_end(struct pirn__http_writer *writer)
 {
     if (writer->error)
         return -writer->error;
-    if (writer->text.len >= writer->text.cap || writer->text.len > INT_MAX)
-        return -PIRN_E_ROOM;
-    return (int)writer->text.len;
+    return writer->text.len < writer->text.cap ? (int)writer->text.len : -PIRN_E_ROOM;
 }
 
 int pirn_http_write_request(struct pirn_str method, struct pirn_str target,

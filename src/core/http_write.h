@@ -1,4 +1,4 @@
-/* http_write.h: a head written piece by piece. */
+/* http_write.h: a head, or a part of one, written piece by piece. */
 #ifndef PIRN_CORE_HTTP_WRITE_H
 #define PIRN_CORE_HTTP_WRITE_H
 

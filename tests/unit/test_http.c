@@ -67,6 +67,32 @@ static void slices_follow_bytes_that_move(void **state)
     assert_str(headers[0].value, "b");
 }
 
+/* Bytes that change between the calls, as in memory shared with a stranger. */
+static void bytes_that_change_are_judged_anew(void **state)
+{
+    (void)state;
+    static const char first[] = "GET / HTTP/1.1\r\nA: bcdefghi\r\n\r\n";
+    static const struct {
+        const char *text;
+        int result;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\nB: bcdefghi\r\n\r\n", 1},
+        {"GET / HTTP/1.1\r\nA:\r\nB:\r\nC:\r\n\r\n", -PIRN_E_HEADERS_TOO_MANY},
+        {"GET / HTTP/1.1\r\nA: bcdefghijklm\r", -PIRN_E_HEADER_LINE},
+        {"GET /5678901234567 HTTP/1.1\r\n\r\n", 1},
+        {"GET /5678901234567 HTTP/1.1\r\r\n\r", -PIRN_E_REQUEST_LINE},
+        {"GET /56789012345678 HTTP/1.1\r\n\r", -PIRN_E_REQUEST_LINE},
+        {"GET / HTTP/1.1xxxxxxxxxxxxxxxxxx", -PIRN_E_REQUEST_LINE},
+        {" ET / HTTP/1.1\r\nA: bcdefghi\r\n\r\n", -PIRN_E_REQUEST_LINE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        pirn_http_head_init(&head, PIRN_HTTP_REQUEST, headers, 2, 0);
+        assert_int_equal(pirn_http_head_feed(&head, first, sizeof first - 1), 1);
+        assert_int_equal(pirn_http_head_feed(&head, rows[i].text, strlen(rows[i].text)),
+                         rows[i].result);
+    }
+}
+
 static void an_array_is_written_only_in_the_end(void **state)
 {
     (void)state;
@@ -229,6 +255,7 @@ static void first_lines_are_checked(void **state)
     assert_int_equal(set_request("G T", "/", 1), -PIRN_E_REQUEST_LINE);
     assert_int_equal(set_request("GET", "", 1), -PIRN_E_REQUEST_LINE);
     assert_int_equal(set_request("GET", "/#", 1), -PIRN_E_REQUEST_LINE);
+    assert_int_equal(set_request("GET", "/", 0), 0);
     assert_int_equal(set_request("GET", "/", 2), -PIRN_E_HTTP_VERSION);
     assert_int_equal(set_request("GET", "/", -1), -PIRN_E_HTTP_VERSION);
     assert_int_equal(set_response(101, "", 1), 0);
@@ -286,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_request_is_read),
         cmocka_unit_test(a_response_is_read),
         cmocka_unit_test(slices_follow_bytes_that_move),
+        cmocka_unit_test(bytes_that_change_are_judged_anew),
         cmocka_unit_test(an_array_is_written_only_in_the_end),
         cmocka_unit_test(a_head_may_be_as_long_as_the_limit),
         cmocka_unit_test(a_line_without_end_is_refused_at_the_limit),

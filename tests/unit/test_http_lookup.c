@@ -136,7 +136,7 @@ static void a_list_of_10000_commas_is_read_in_one_pass(void **state)
 static void cookies_are_found(void **state)
 {
     (void)state;
-    add("Cookie", "a=1; b=\"2\";c=x=y;  d = 4 ; flag; e=; a=9");
+    add("Cookie", "a=1;; b=\"2\";c=x=y;  d = 4 ; flag; e=; a=9");
     add("cookie", "f=6");
     static const char *const rows[][2] = {{"a", "1"}, {"b", "\"2\""}, {"c", "x=y"},
                                           {"d", "4"}, {"e", ""},      {"f", "6"}};

@@ -31,6 +31,8 @@ static void heads_are_written(void **state)
     assert_true(pirn_http_write_response(299, NULL, 0, out, sizeof out) > 0);
     assert_string_equal(out, "HTTP/1.1 299 \r\n\r\n");
     assert_int_equal(pirn_http_write_response(200, NULL, 0, out, 0), -PIRN_E_ROOM);
+    assert_int_equal(pirn_http_write_response(200, NULL, 0, NULL, 1), -PIRN_E_ROOM);
+    assert_int_equal(pirn_http_write_response(200, NULL, 0, out, SIZE_MAX), 19);
 }
 
 static void wrong_first_lines_are_refused(void **state)
