@@ -444,7 +444,7 @@ struct pirn_conn *pirn_request_accept(struct pirn_request *request, const struct
                                       int *error)
 {
     static const struct pirn_accept plainly = {.context = NULL};
-    int ignored;
+    int ignored = 0;
     error = error ? error : &ignored;
     how = how ? how : &plainly;
     *error = request->server->draining ? PIRN_E_CLOSED : PIRN_E_STATE;

@@ -49,7 +49,7 @@ static int set_option(int fd, int level, int name, int value)
 static int new_socket(int family)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? -PIRN_E_SYSTEM : fd;
+    return fd < 0 ? -PIRN_E_SYSTEM : fd; // cppcheck-suppress resourceLeak
 }
 
 /* ---- listening */
