@@ -335,8 +335,7 @@ static uint8_t *take_control_payload(struct pirn_endpoint *ep, size_t *len)
     ep->frame_left -= here;
     if (whole && ep->arriving_len == 0)
         return payload;
-    if (here > 0)
-        memcpy(ep->slots->arriving + ep->arriving_len, payload, here);
+    memcpy(ep->slots->arriving + ep->arriving_len, payload, here);
     *len = ep->arriving_len + here;
     ep->arriving_len = whole ? 0 : (uint8_t)*len;
     return whole ? ep->slots->arriving : NULL;
@@ -345,6 +344,8 @@ static uint8_t *take_control_payload(struct pirn_endpoint *ep, size_t *len)
 static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     size_t len;
+    if (unread(ep) == 0 && ep->frame_left > 0)
+        return false;
     uint8_t *payload = take_control_payload(ep, &len);
     if (!payload)
         return false;
