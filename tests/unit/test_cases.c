@@ -18,8 +18,8 @@
 
 /* Longer inputs are cut only near their ends and here and there, and fed in pieces longer than a
  * byte. */
-#define CUT_ALL_MAX  1500
-#define STEP_ALL_MAX 20000
+#define CUT_ALL_MAX  400
+#define STEP_ALL_MAX 6000
 #define LONG_STEP    250
 
 static struct case_list list;
@@ -144,7 +144,7 @@ static bool run_cuts(struct check *check, size_t len)
 {
     for (size_t cut = 1; cut < len; cut++) {
         struct case_way way = {"cut", .cut = cut, .eager = cut % 2 == 0};
-        bool near = cut < 16 || len - cut < 16 || cut % 9973 == 0;
+        bool near = cut < 12 || len - cut < 12 || cut % 9973 == 0;
         if ((len <= CUT_ALL_MAX || near) && !run_way(check, &way))
             return false;
     }

@@ -14,7 +14,7 @@
 
 #include "support/model.h"
 
-#define STREAMS  20000
+#define STREAMS  10000
 #define MESSAGES 100000
 
 static uint64_t random_state = 0x9e3779b97f4a7c15;
