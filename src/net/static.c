@@ -65,8 +65,10 @@ static bool decode(struct pirn_str path, char *text, size_t cap)
         if (c == '%') {
             int high = i + 1 < path.len ? hex_digit(path.data[i + 1]) : -1;
             int low = i + 2 < path.len ? hex_digit(path.data[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return false;
             c = (char)(high << 4 | low);
-            if (high < 0 || low < 0 || c == '\0' || c == '/')
+            if (c == '\0' || c == '/')
                 return false;
             i += 2;
         }
@@ -97,8 +99,23 @@ static int open_below(const char *root, char *path, struct pirn__file *file)
     return -1;
 }
 
+/* The index.html of an open folder, which is closed; -1 if there is none, or it is no folder. */
+static int open_index(int folder, struct pirn__file *file)
+{
+    int fd = file->is_folder ? pirn__file_open_at(folder, "index.html") : -1;
+    pirn__file_close(folder);
+    if (fd >= 0 && pirn__file_look(fd, file) && !file->is_folder)
+        return fd;
+    if (fd >= 0)
+        pirn__file_close(fd);
+    return -1;
+}
+
+/* Of two slashes at the beginning one goes: a browser would take what follows them for a host. */
 static int redirect_to_folder(struct pirn_request *request, struct pirn_str path)
 {
+    for (; path.len > 1 && path.data[1] == '/'; path.len--)
+        path.data++;
     char location[PATH_MAX_BYTES + 2];
     memcpy(location, path.data, path.len);
     location[path.len] = '/';
@@ -133,19 +150,14 @@ int pirn_request_file(struct pirn_request *request, const char *root)
     }
     if (path.len >= PATH_MAX_BYTES || !decode(path, decoded, sizeof decoded))
         return pirn_request_reject(request, 404, NULL, 0, NULL);
+    bool wants_folder = path.len > 0 && path.data[path.len - 1] == '/';
     int fd = open_below(root, decoded, &file);
-    if (fd >= 0 && file.is_folder) {
-        bool at_folder = path.len > 0 && path.data[path.len - 1] == '/';
-        int index = at_folder ? pirn__file_open_at(fd, "index.html") : -1;
-        pirn__file_close(fd);
-        if (!at_folder)
-            return redirect_to_folder(request, path);
+    if (fd >= 0 && wants_folder) {
         path = PIRN_STR("index.html");
-        fd = index;
-        if (fd >= 0 && (!pirn__file_look(fd, &file) || file.is_folder)) {
-            pirn__file_close(fd);
-            fd = -1;
-        }
+        fd = open_index(fd, &file);
+    } else if (fd >= 0 && file.is_folder) {
+        pirn__file_close(fd);
+        return redirect_to_folder(request, path);
     }
     if (fd < 0)
         return pirn_request_reject(request, 404, NULL, 0, NULL);
