@@ -17,6 +17,7 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"code", NULL, cli_code, "explain close codes", cli_code_help},
+    {"serve", NULL, cli_serve, "run an echo server, with a page to try it", cli_serve_help},
     {"help", "--help", print_help, "print this, or the help of a command", NULL},
     {"version", "--version", print_version, "print the version", NULL},
 };

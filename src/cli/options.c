@@ -1,0 +1,181 @@
+/* The options of `pirn serve` are the rows of a table; a value may follow its option as the next
+ * argument or behind "=". */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_PORT 9001
+
+/* Takes a value; false if it is not what is wanted. */
+typedef bool take_fn(struct serve_options *options, const char *value);
+
+static bool number(const char *text, uint64_t max, uint64_t *value, const char **end)
+{
+    *value = 0;
+    for (*end = text; **end >= '0' && **end <= '9'; ++*end) {
+        uint64_t digit = (uint64_t)(**end - '0');
+        if (*value > (max - digit) / 10)
+            return false;
+        *value = *value * 10 + digit;
+    }
+    return *end > text;
+}
+
+static bool take_host(struct serve_options *options, const char *value)
+{
+    options->host = value;
+    return *value != '\0';
+}
+
+static bool take_port(struct serve_options *options, const char *value)
+{
+    const char *end;
+    uint64_t port;
+    if (!number(value, UINT16_MAX, &port, &end) || *end)
+        return false;
+    options->port = (uint16_t)port;
+    options->port_given = true;
+    return true;
+}
+
+static bool take_max_message(struct serve_options *options, const char *value)
+{
+    static const char units[] = "kKmMgG";
+    const char *end;
+    uint64_t bytes;
+    unsigned shift = 0;
+    if (!number(value, INT64_MAX, &bytes, &end) || bytes == 0)
+        return false;
+    const char *unit = *end ? strchr(units, *end++) : NULL;
+    if (unit)
+        shift = 10 * (unsigned)((unit - units) / 2 + 1);
+    else if (end[0] || end[-1] < '0' || end[-1] > '9')
+        return false;
+    if (*end || bytes > (uint64_t)INT64_MAX >> shift)
+        return false;
+    options->max_message_bytes = bytes << shift;
+    return true;
+}
+
+static bool take_unix(struct serve_options *options, const char *value)
+{
+    options->unix_path = value;
+    return *value != '\0';
+}
+
+static bool take_root(struct serve_options *options, const char *value)
+{
+    options->root = value;
+    return *value != '\0';
+}
+
+static bool take_any_origin(struct serve_options *options, const char *value)
+{
+    (void)value;
+    options->any_origin = true;
+    return true;
+}
+
+/* A path behind the host is a common mistake, and would never match. */
+static bool take_origin(struct serve_options *options, const char *value)
+{
+    const char *host = strstr(value, "://");
+    if (strcmp(value, "null") != 0 && (!host || !host[3] || strchr(host + 3, '/')))
+        return false;
+    options->origins[options->origin_count++] = pirn_str(value);
+    return true;
+}
+
+static bool take_quiet(struct serve_options *options, const char *value)
+{
+    (void)value;
+    options->quiet = true;
+    return true;
+}
+
+static bool take_help(struct serve_options *options, const char *value)
+{
+    (void)value;
+    options->help = true;
+    return true;
+}
+
+static const struct option {
+    const char *name;
+    take_fn *take;
+    const char *wants; /* NULL: no value */
+} table[] = {
+    {"--host", take_host, "an address"},
+    {"--port", take_port, "a number from 0 to 65535"},
+    {"--max-message", take_max_message, "a number of bytes, such as 65536 or 64k"},
+    {"--unix", take_unix, "a path"},
+    {"--root", take_root, "a directory"},
+    {"--any-origin", take_any_origin, NULL},
+    {"--origin", take_origin, "an origin, such as https://example.org, without a path"},
+    {"--quiet", take_quiet, NULL},
+    {"--help", take_help, NULL},
+};
+
+static const struct option *find(const char *argument, size_t len)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strlen(table[i].name) == len && memcmp(argument, table[i].name, len) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static bool not_understood(const char *argument)
+{
+    fprintf(stderr, "pirn serve: '%s' is not understood; see `pirn help serve`\n", argument);
+    return false;
+}
+
+/* Takes argv[*at], and the argument behind it if that is its value. */
+static bool take_argument(struct serve_options *options, char **argv, int *at)
+{
+    const char *argument = argv[*at], *equals = strchr(argument, '=');
+    size_t len = equals ? (size_t)(equals - argument) : strlen(argument);
+    const struct option *option = find(argument, len);
+    if (!option || (equals && !option->wants))
+        return not_understood(argument);
+    const char *value = equals ? equals + 1 : NULL;
+    if (option->wants && !equals && !(value = argv[++*at])) {
+        fprintf(stderr, "pirn serve: %s wants %s\n", option->name, option->wants);
+        return false;
+    }
+    if (!option->take(options, value)) {
+        fprintf(stderr, "pirn serve: %s wants %s, not '%s'\n", option->name, option->wants, value);
+        return false;
+    }
+    return true;
+}
+
+static bool consistent(const struct serve_options *options)
+{
+    const char *one = "--any-origin", *other = NULL;
+    if (options->any_origin && options->origin_count > 0)
+        other = "--origin";
+    else if (options->unix_path && options->host)
+        one = "--unix", other = "--host";
+    else if (options->unix_path && options->port_given)
+        one = "--unix", other = "--port";
+    if (other)
+        fprintf(stderr, "pirn serve: %s and %s exclude each other\n", one, other);
+    return !other;
+}
+
+bool serve_options_read(struct serve_options *options, int argc, char **argv)
+{
+    *options = (struct serve_options){.port = DEFAULT_PORT};
+    options->origins = calloc((size_t)argc, sizeof *options->origins);
+    if (!options->origins) {
+        fputs("pirn serve: out of memory\n", stderr);
+        return false;
+    }
+    for (int at = 1; at < argc; at++)
+        if (!take_argument(options, argv, &at))
+            return false;
+    return consistent(options);
+}

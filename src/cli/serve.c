@@ -1,0 +1,378 @@
+/* `pirn serve`: an echo server. Messages go back piece by piece as they come, straight out of the
+ * receive buffer: none is ever held whole, however large --max-message lets it be. A client that
+ * does not read its echoes is not read from either. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <pirn/pirn.h>
+
+#include "cli.h"
+#include "options.h"
+#include "page.h"
+
+#define DEFAULT_HOST "127.0.0.1"
+#define DRAIN_MS     5000
+
+const char cli_serve_help[] =
+    "usage: pirn serve [OPTION ...]\n"
+    "\n"
+    "Sends every WebSocket message back to where it came from, on every path. GET / shows\n"
+    "a page to try it. Prints its address when it is ready, then a line for each connection\n"
+    "that ended. SIGTERM and SIGINT make it close all connections and end; a second one\n"
+    "does not wait for them.\n"
+    "\n"
+    "  --host ADDRESS        listen on this address: a number or a name; \"*\" is all of\n"
+    "                        them (127.0.0.1)\n"
+    "  --port PORT           listen on this port; 0: the system chooses one (9001)\n"
+    "  --unix PATH           listen on a socket in the file system instead\n"
+    "  --max-message BYTES   close with 1009 when a message is larger; k, M and G behind\n"
+    "                        the number mean KiB, MiB and GiB (1M)\n"
+    "  --root DIRECTORY      serve the files of this directory; the page stays at / unless\n"
+    "                        there is an index.html\n"
+    "  --any-origin          accept browsers whatever page they show\n"
+    "  --origin ORIGIN       accept browsers that show a page of this origin, such as\n"
+    "                        https://example.org; may be given several times\n"
+    "  --quiet               print no line for each connection\n"
+    "\n"
+    "Exit status: 0; 1 if it cannot listen; 2 if an option is not understood.\n";
+
+struct serve {
+    const struct serve_options *options;
+    struct pirn_loop *loop;
+    struct pirn_server *server;
+    struct pirn_watch signals;
+    char *page;
+    size_t page_len;
+    bool page_at_root; /* --root has no index.html */
+    bool draining;
+};
+
+/* What is known of a connection until its line is printed. */
+struct session {
+    uint64_t opened_us;
+    uint64_t messages_in, bytes_in, messages_out, bytes_out;
+    struct pirn_str peer, path, subprotocol; /* in text */
+    char text[];
+};
+
+/* Stands for all connections of which nothing needs to be known. */
+static struct session nobody;
+
+/* ---- echo */
+
+static void echo(struct pirn_conn *conn, const struct pirn_chunk *chunk)
+{
+    struct session *session = pirn_conn_context(conn);
+    session->messages_in += chunk->last;
+    session->bytes_in += chunk->len;
+    if (chunk->len == 0 && !chunk->last)
+        return;
+    int error = pirn_conn_send_fragment(conn, chunk->type, chunk->data, chunk->len, chunk->last);
+    if (error >= 0) {
+        session->messages_out += chunk->last;
+        session->bytes_out += chunk->len;
+    } else if (error == -PIRN_E_QUEUE_FULL) {
+        pirn_conn_close(conn, PIRN_CLOSE_TRY_AGAIN_LATER, PIRN_STR("echoes are not read"));
+    } else if (error != -PIRN_E_CLOSED) {
+        pirn_conn_close(conn, PIRN_CLOSE_INTERNAL_ERROR, pirn_str(pirn_error_text(error)));
+    }
+}
+
+static void print_ending(struct pirn_conn *conn, const struct session *session,
+                         const struct pirn_close_info *info)
+{
+    uint64_t open_us = pirn_loop_now_us(pirn_conn_loop(conn)) - session->opened_us;
+    printf("%.*s %.*s %.3f s, in %llu messages %llu bytes, out %llu messages %llu bytes, %s\n",
+           (int)session->peer.len, session->peer.data, (int)session->path.len, session->path.data,
+           (double)open_us / 1e6, (unsigned long long)session->messages_in,
+           (unsigned long long)session->bytes_in, (unsigned long long)session->messages_out,
+           (unsigned long long)session->bytes_out, info->text);
+}
+
+static void on_close(struct pirn_conn *conn, const struct pirn_close_info *info)
+{
+    struct session *session = pirn_conn_context(conn);
+    if (session == &nobody)
+        return;
+    if (session->path.data)
+        print_ending(conn, session, info);
+    free(session);
+}
+
+/* ---- requests */
+
+/* An echo speaks every subprotocol; browsers fail the connection if none of theirs is chosen. */
+static struct pirn_str first_subprotocol(const struct pirn_request *request)
+{
+    struct pirn_http_list list;
+    struct pirn_str element = {NULL, 0};
+    pirn_http_list_init(&list, pirn_request_head(request), PIRN_STR("Sec-WebSocket-Protocol"));
+    pirn_http_list_next(&list, &element);
+    return element;
+}
+
+static struct pirn_str copy(struct pirn_str text, char **place)
+{
+    if (text.len == 0)
+        return (struct pirn_str){NULL, 0};
+    char *data = memcpy(*place, text.data, text.len);
+    *place += text.len;
+    return (struct pirn_str){data, text.len};
+}
+
+/* NULL without memory. */
+static struct session *session_new(const struct serve *serve, const struct pirn_request *request)
+{
+    struct pirn_str subprotocol = first_subprotocol(request);
+    struct pirn_str path = {NULL, 0}, peer = {NULL, 0};
+    char peer_text[64];
+    if (!serve->options->quiet) {
+        path = pirn_request_path(request);
+        peer = pirn_str(pirn_request_peer(request, peer_text, sizeof peer_text));
+    }
+    size_t text_len = path.len + peer.len + subprotocol.len;
+    if (text_len == 0)
+        return &nobody;
+    struct session *session = calloc(1, sizeof *session + text_len);
+    if (!session)
+        return NULL;
+    char *place = session->text;
+    session->opened_us = pirn_loop_now_us(serve->loop);
+    session->peer = copy(peer, &place);
+    session->path = copy(path, &place);
+    session->subprotocol = copy(subprotocol, &place);
+    return session;
+}
+
+static void accept_websocket(const struct serve *serve, struct pirn_request *request)
+{
+    struct session *session = session_new(serve, request);
+    int error = PIRN_E_MEMORY;
+    if (session) {
+        struct pirn_accept how = {.context = session, .subprotocol = session->subprotocol};
+        if (pirn_request_accept(request, &how, &error))
+            return;
+        if (session != &nobody)
+            free(session);
+    }
+    pirn_request_reject(request, 503, NULL, 0, pirn_error_text(error));
+}
+
+static void reply_page(const struct serve *serve, struct pirn_request *request)
+{
+    const struct pirn_header headers[] = {
+        {PIRN_STR("Content-Type"), PIRN_STR("text/html; charset=utf-8")},
+        {PIRN_STR("Content-Security-Policy"), pirn_str(page_policy)},
+        {PIRN_STR("Referrer-Policy"), PIRN_STR("no-referrer")},
+        {PIRN_STR("Cache-Control"), PIRN_STR("no-cache")},
+    };
+    const struct pirn_header allow = {PIRN_STR("Allow"), PIRN_STR("GET, HEAD")};
+    struct pirn_str method = pirn_request_head(request)->method;
+    if (pirn_str_equal(method, PIRN_STR("GET")) || pirn_str_equal(method, PIRN_STR("HEAD")))
+        pirn_request_reply(request, 200, headers, sizeof headers / sizeof *headers, serve->page,
+                           serve->page_len);
+    else
+        pirn_request_reject(request, 405, &allow, 1, NULL);
+}
+
+static void on_request(struct pirn_request *request, void *context)
+{
+    const struct serve *serve = context;
+    const char *root = serve->options->root;
+    bool is_home = pirn_str_equal(pirn_request_path(request), PIRN_STR("/"));
+    if (pirn_request_handshake(request))
+        accept_websocket(serve, request);
+    else if (is_home && (!root || serve->page_at_root))
+        reply_page(serve, request);
+    else if (root)
+        pirn_request_file(request, root);
+}
+
+/* ---- signals */
+
+static int signal_pipe[2] = {-1, -1};
+
+static void on_signal(int number)
+{
+    (void)number;
+    int error = errno;
+    ssize_t ignored = write(signal_pipe[1], "", 1);
+    (void)ignored;
+    errno = error;
+}
+
+static void drained(struct pirn_server *server, size_t left, void *context)
+{
+    struct serve *serve = context;
+    (void)server;
+    if (left > 0)
+        fprintf(stderr, "pirn: %zu connections did not close in time\n", left);
+    pirn_loop_stop(serve->loop);
+}
+
+static void signal_came(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events)
+{
+    struct serve *serve = (struct serve *)((char *)watch - offsetof(struct serve, signals));
+    char byte;
+    (void)events;
+    if (read(watch->fd, &byte, 1) != 1)
+        return;
+    bool again = serve->draining;
+    serve->draining = true;
+    if (again ||
+        pirn_server_drain(serve->server, PIRN_CLOSE_GOING_AWAY, PIRN_STR("server is shutting down"),
+                          DRAIN_MS, drained, serve) < 0)
+        pirn_loop_stop(loop);
+}
+
+static bool watch_signals(struct serve *serve)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+        return false;
+    serve->signals = (struct pirn_watch){.ready = signal_came, .fd = signal_pipe[0]};
+    return sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0 &&
+           pirn_loop_watch(serve->loop, &serve->signals, PIRN_READABLE) == 0;
+}
+
+static void release_signals(struct serve *serve)
+{
+    if (serve->loop)
+        pirn_loop_unwatch(serve->loop, &serve->signals);
+    signal(SIGTERM, SIG_IGN); /* it ends anyway, and with the status that it has */
+    signal(SIGINT, SIG_IGN);
+    for (int i = 0; i < 2; i++)
+        if (signal_pipe[i] >= 0)
+            close(signal_pipe[i]);
+}
+
+/* ---- start and end */
+
+/* Each connection takes a descriptor, and the soft limit is often 1024. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int failed(const char *what, const char *on)
+{
+    fprintf(stderr, "pirn: cannot %s%s: %s\n", what, on, strerror(errno));
+    return CLI_FAILED;
+}
+
+static int look_at_root(struct serve *serve)
+{
+    const char *root = serve->options->root;
+    struct stat status;
+    if (!root)
+        return CLI_OK;
+    int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return failed("serve ", root);
+    serve->page_at_root = fstatat(folder, "index.html", &status, AT_SYMLINK_NOFOLLOW) < 0;
+    close(folder);
+    return CLI_OK;
+}
+
+static struct pirn_server *make_server(struct serve *serve, const struct pirn_route *route)
+{
+    const struct serve_options *options = serve->options;
+    struct pirn_server_config config = {
+        .conn.endpoint.max_message_bytes = options->max_message_bytes,
+        .conn.handlers = {.on_chunk = echo, .on_close = on_close},
+        .routes = route,
+        .route_count = 1,
+        .origins = options->origins,
+        .origin_count = options->origin_count,
+        .any_origin = options->any_origin,
+        .max_per_address = PIRN_DEFAULT_MAX_CONNECTIONS, /* those who try it are one address */
+        .max_handshakes = PIRN_DEFAULT_MAX_CONNECTIONS,
+    };
+    return pirn_server_new(serve->loop, &config);
+}
+
+/* Where it listens, or was asked to, for people and as part of a URL. */
+static const char *address(const struct serve_options *options, unsigned port, char *text,
+                           size_t cap)
+{
+    const char *host = options->host ? options->host : DEFAULT_HOST;
+    if (strcmp(host, "*") == 0)
+        host = "::";
+    if (options->unix_path)
+        snprintf(text, cap, "%s", options->unix_path);
+    else
+        snprintf(text, cap, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+    return text;
+}
+
+static int listen_as_asked(const struct serve *serve)
+{
+    const struct serve_options *options = serve->options;
+    const struct pirn_listen where = {.host = options->host ? options->host : DEFAULT_HOST,
+                                      .port = options->port,
+                                      .unix_path = options->unix_path};
+    char text[512];
+    int error = pirn_server_listen(serve->server, &where);
+    if (error) {
+        const char *why = error != -PIRN_E_SYSTEM                  ? pirn_error_text(error)
+                          : errno == ENOENT && !options->unix_path ? "no such host"
+                                                                   : strerror(errno);
+        fprintf(stderr, "pirn: cannot listen on %s: %s\n",
+                address(options, options->port, text, sizeof text), why);
+        return CLI_FAILED;
+    }
+    address(options, pirn_server_port(serve->server), text, sizeof text);
+    printf(options->unix_path ? "listening on ws+unix:%s\n" : "listening on ws://%s/\n", text);
+    return CLI_OK;
+}
+
+static int run(struct serve *serve)
+{
+    const struct pirn_route route = {.on_request = on_request, .context = serve};
+    int status = look_at_root(serve);
+    if (status)
+        return status;
+    serve->page = page_new(&serve->page_len);
+    serve->loop = pirn_loop_new(NULL);
+    serve->server = serve->page && serve->loop ? make_server(serve, &route) : NULL;
+    if (!serve->server || !watch_signals(serve))
+        return failed("start", "");
+    status = listen_as_asked(serve);
+    if (status == CLI_OK && pirn_loop_run(serve->loop) < 0)
+        status = failed("wait for events", "");
+    return status;
+}
+
+int cli_serve(int argc, char **argv)
+{
+    struct serve_options options;
+    struct serve serve = {.options = &options};
+    int status = CLI_USAGE;
+    if (serve_options_read(&options, argc, argv)) {
+        if (options.help) {
+            fputs(cli_serve_help, stdout);
+            status = CLI_OK;
+        } else {
+            setvbuf(stdout, NULL, _IOLBF, 0); /* a reader of a pipe waits for these lines */
+            raise_descriptor_limit();
+            status = run(&serve);
+        }
+    }
+    pirn_server_free(serve.server);
+    release_signals(&serve);
+    pirn_loop_free(serve.loop);
+    free(serve.page);
+    free(options.origins);
+    return status;
+}
