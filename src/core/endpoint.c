@@ -142,7 +142,7 @@ void pirn__endpoint_fail(struct pirn_endpoint *ep, enum pirn_error error, uint64
 static bool answer_waits(const struct pirn_endpoint *ep)
 {
     const uint32_t wanted = PIRN__REMOTE | PIRN__CLOSE_RECEIVED | PIRN__CLOSE_WAITS;
-    return (ep->flags & wanted) == wanted && ep->error == PIRN_E_NONE;
+    return (ep->flags & wanted) == wanted;
 }
 
 int pirn_endpoint_close(struct pirn_endpoint *ep, int code, struct pirn_str reason, uint64_t now_us)
@@ -239,6 +239,6 @@ struct pirn_endpoint_ending pirn_endpoint_ending(const struct pirn_endpoint *ep)
         .received_close = received,
         .sent_code = reported(sent || queued, ep->sent_code, 0),
         .received_code = reported(received, ep->received_code, PIRN_CLOSE_ABNORMAL),
-        .clean = sent && received && ep->error == PIRN_E_NONE,
+        .clean = sent && received, /* what failed hears no Close any more */
     };
 }

@@ -12,6 +12,7 @@ static const struct failure {
     uint16_t close_code;
     const char *text;
 } failures[] = {
+    {PIRN_E_NONE, 0, ""},
     {PIRN_E_RSV, PIRN_CLOSE_PROTOCOL_ERROR, "$r set without an extension"},
     {PIRN_E_OPCODE, PIRN_CLOSE_PROTOCOL_ERROR, "reserved opcode $x"},
     {PIRN_E_UNMASKED, PIRN_CLOSE_PROTOCOL_ERROR, NULL},
@@ -40,16 +41,15 @@ static const struct failure {
 
 static const struct failure *find(unsigned error)
 {
-    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-        if (failures[i].error == error)
-            return &failures[i];
-    return NULL;
+    size_t i = sizeof failures / sizeof *failures - 1;
+    while (i > 0 && failures[i].error != error)
+        i--;
+    return &failures[i];
 }
 
 int pirn__failure_close_code(enum pirn_error error)
 {
-    const struct failure *failure = find(error);
-    return failure ? failure->close_code : 0;
+    return find(error)->close_code;
 }
 
 static void add_utf8(struct pirn__text *text, uint64_t offset)
@@ -126,8 +126,6 @@ const char *pirn_endpoint_error_text(const struct pirn_endpoint *ep, char *text,
     struct pirn__text out;
     pirn__text_init(&out, text, cap);
     const struct failure *failure = find(ep->error);
-    if (!failure)
-        return text;
     if (!failure->text)
         pirn__text_add_cstr(&out, pirn_error_text(ep->error));
     for (const char *c = failure->text; c && *c; c++) {

@@ -264,6 +264,103 @@ static void an_empty_ping_needs_slots_too(void **state)
     assert_int_equal(pirn_endpoint_lend(ep, NULL), 0);
 }
 
+/* C21: an xorshift, so that every run sends the same. */
+static uint32_t next_random(uint32_t *random)
+{
+    *random ^= *random << 13;
+    *random ^= *random >> 17;
+    *random ^= *random << 5;
+    return *random;
+}
+
+static bool give_any_key(void *context, void *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)out)[i] = (uint8_t)(next_random(context) >> 8);
+    return true;
+}
+
+/* Sends a message in fragments of any length, to wire; returns the bytes of it. */
+static size_t send_in_fragments(struct pirn_endpoint *ep, const uint8_t *message, size_t len,
+                                uint8_t *wire, size_t cap, uint32_t *random)
+{
+    size_t used = 0;
+    for (bool fin = false; !fin;) {
+        size_t part = next_random(random) % 3 ? next_random(random) % 300 : 0;
+        part = part < len ? part : len;
+        fin = part == len;
+        const int64_t size =
+            pirn_endpoint_send(ep, PIRN_BINARY, fin, message, part, wire + used, cap - used);
+        assert_true(size > 0);
+        used += (size_t)size;
+        message += part;
+        len -= part;
+    }
+    return used;
+}
+
+/* Feeds the wire in pieces of any length; returns the bytes of the one message it must hold. */
+static size_t receive_in_pieces(struct pirn_endpoint *ep, uint8_t *wire, size_t len,
+                                uint8_t *message, uint32_t *random)
+{
+    struct pirn_event event = {0};
+    size_t got = 0;
+    while (len > 0) {
+        size_t part = 1 + next_random(random) % 200;
+        part = part < len ? part : len;
+        assert_int_equal(pirn_endpoint_feed(ep, wire, part, START), 0);
+        while (pirn_endpoint_next(ep, &event)) {
+            assert_int_equal(event.type, PIRN_EVENT_MESSAGE);
+            assert_int_equal(event.offset, got);
+            memcpy(message + got, event.data, event.len);
+            got += event.len;
+        }
+        wire += part;
+        len -= part;
+    }
+    assert_true(event.last);
+    return got;
+}
+
+static void what_is_sent_arrives(void **state)
+{
+    (void)state;
+    uint32_t random = 2463534242;
+    for (int round = 0; round < 2000; round++) {
+        struct fixture from = {.config = {.random = give_any_key, .random_context = &random}};
+        struct fixture to = {0};
+        begin_as(&from, round % 2 ? PIRN_CLIENT : PIRN_SERVER);
+        begin_as(&to, round % 2 ? PIRN_SERVER : PIRN_CLIENT);
+        uint8_t sent[1000], received[sizeof sent], wire[8 * sizeof sent];
+        const size_t len = next_random(&random) % (sizeof sent + 1);
+        give_any_key(&random, sent, len);
+        const size_t size = send_in_fragments(&from.ep, sent, len, wire, sizeof wire, &random);
+        assert_int_equal(receive_in_pieces(&to.ep, wire, size, received, &random), len);
+        assert_memory_equal(received, sent, len);
+    }
+}
+
+/* C06: what a fragment costs does not depend on how many there were. */
+static void a_million_fragments_are_one_message(void **state)
+{
+    (void)state;
+    struct fixture f = {.config = {.max_message_bytes = 1000000}};
+    struct pirn_endpoint *ep = begin(&f);
+    uint64_t events = 0;
+    for (uint32_t i = 0; i < 2000000; i++) {
+        uint8_t frame[] = {i ? 0x00 : 0x02, i % 2 ? 0x81 : 0x80, 0, 0, 0, 0, 'x'};
+        assert_int_equal(pirn_endpoint_feed(ep, frame, i % 2 ? 7 : 6, START), 0);
+        events += pirn_endpoint_next(ep, &f.event);
+        assert_int_equal(f.event.first, i == 0);
+        assert_false(pirn_endpoint_next(ep, &f.event));
+    }
+    assert_int_equal(events, 2000000);
+    uint8_t end[] = {0x80, 0x81, 0, 0, 0, 0, 'x'};
+    assert_int_equal(pirn_endpoint_feed(ep, end, sizeof end, START), 0);
+    assert_true(pirn_endpoint_next(ep, &f.event));
+    assert_int_equal(pirn_endpoint_error(ep), PIRN_E_MESSAGE_TOO_BIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +377,8 @@ int main(void)
         cmocka_unit_test(the_latest_ping_is_answered),
         cmocka_unit_test(pings_may_be_left_to_the_program),
         cmocka_unit_test(an_empty_ping_needs_slots_too),
+        cmocka_unit_test(what_is_sent_arrives),
+        cmocka_unit_test(a_million_fragments_are_one_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
