@@ -127,6 +127,19 @@ int pirn_request_reject(struct pirn_request *request, int status, const struct p
     return 0;
 }
 
+/* Whether one of them is ours to write, or would change where the answer ends. */
+static bool has_reserved(const struct pirn_header *headers, size_t count)
+{
+    static const char *const reserved[] = {
+        "Connection", "Content-Length",    "Keep-Alive", "Proxy-Connection",
+        "Trailer",    "Transfer-Encoding", "Upgrade",    "X-Content-Type-Options"};
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < sizeof reserved / sizeof *reserved; j++)
+            if (pirn_str_equal_nocase(headers[i].name, pirn_str(reserved[j])))
+                return true;
+    return false;
+}
+
 /* Writes the head of an answer with a body of len bytes, leaving room for extra bytes behind it. */
 static int write_head(struct pirn_request *request, int status, const struct pirn_header *headers,
                       size_t header_count, uint64_t len, size_t extra)
@@ -162,6 +175,8 @@ int pirn_request_reply(struct pirn_request *request, int status, const struct pi
         return -PIRN_E_STATE;
     if (status < 200 || status > 599)
         return -PIRN_E_ARGUMENT;
+    if (has_reserved(headers, header_count))
+        return -PIRN_E_HEADER_RESERVED;
     int head_len = write_head(request, status, headers, header_count, len, len);
     if (head_len < 0)
         return head_len;
