@@ -288,10 +288,17 @@ static bool receive(struct pirn_request *request)
     return false;
 }
 
+/* As much again, but no more than a head may have and the byte that is too many. */
+static size_t more_room(const struct pirn_request *request)
+{
+    size_t left = request->head.max_bytes + 1 - request->own_cap;
+    return request->own_cap < left ? request->own_cap : left;
+}
+
 static void read_head(struct pirn_request *request)
 {
     if (request->own && request->input_len == request->own_cap &&
-        !own_input(request, request->own_cap)) {
+        !own_input(request, more_room(request))) {
         refuse(request, 503, pirn_error_text(PIRN_E_MEMORY));
         return;
     }
@@ -307,13 +314,16 @@ static void read_head(struct pirn_request *request)
         refuse(request, 503, pirn_error_text(PIRN_E_MEMORY));
 }
 
-/* Only the peer's going away is of interest, but early bytes stand before it. */
-static void read_while_deferred(struct pirn_request *request)
+/* Only the peer's going away is of interest, but early bytes stand before it; when there is no more
+ * room for those, a hang-up is told all the same, and would be again in every turn. */
+static void read_while_deferred(struct pirn_request *request, unsigned events)
 {
-    if (request->input_len == request->own_cap)
-        pirn_loop_rewatch(pirn__request_loop(request), &request->watch, 0);
-    else
+    if (request->input_len < request->own_cap)
         receive(request);
+    else if (events & PIRN_HANGUP)
+        pirn__request_drop(request);
+    else
+        pirn_loop_rewatch(pirn__request_loop(request), &request->watch, 0);
 }
 
 static void discard(struct pirn_request *request)
@@ -327,14 +337,13 @@ static void discard(struct pirn_request *request)
 static void ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events)
 {
     (void)loop;
-    (void)events;
     struct pirn_request *request = PIRN__CONTAINER(watch, struct pirn_request, watch);
     switch (request->phase) {
     case REQUEST_READING:
         read_head(request);
         break;
     case REQUEST_DEFERRED:
-        read_while_deferred(request);
+        read_while_deferred(request, events);
         break;
     case REQUEST_ANSWERING:
         pirn__answer_pump(request);
@@ -351,7 +360,8 @@ const struct pirn_http_head *pirn_request_head(const struct pirn_request *reques
     return &request->head;
 }
 
-/* Path and query: the target, without scheme and authority should it be a whole URL. */
+/* Path and query: the target, without scheme and authority should it be a whole URL; its path may
+ * be empty then. */
 static struct pirn_str resource(const struct pirn_request *request)
 {
     struct pirn_str target = request->head.target;
@@ -360,9 +370,10 @@ static struct pirn_str resource(const struct pirn_request *request)
     const char *authority = memmem(target.data, target.len, "://", 3);
     if (target.data[0] == '/' || !authority)
         return target;
-    const char *end = target.data + target.len;
-    const char *path = memchr(authority + 3, '/', (size_t)(end - authority - 3));
-    return path ? (struct pirn_str){path, (size_t)(end - path)} : PIRN_STR("/");
+    const char *at = authority + 3, *end = target.data + target.len;
+    while (at < end && *at != '/' && *at != '?')
+        at++;
+    return (struct pirn_str){at, (size_t)(end - at)};
 }
 
 struct pirn_str pirn_request_path(const struct pirn_request *request)
@@ -371,16 +382,16 @@ struct pirn_str pirn_request_path(const struct pirn_request *request)
     const char *query = memchr(path.data, '?', path.len);
     if (query)
         path.len = (size_t)(query - path.data);
-    return path;
+    return path.len > 0 ? path : PIRN_STR("/");
 }
 
 struct pirn_str pirn_request_query(const struct pirn_request *request)
 {
     struct pirn_str whole = resource(request);
-    size_t skip = pirn_request_path(request).len + 1;
-    if (skip > whole.len)
+    const char *mark = memchr(whole.data, '?', whole.len);
+    if (!mark)
         return (struct pirn_str){NULL, 0};
-    return (struct pirn_str){whole.data + skip, whole.len - skip};
+    return (struct pirn_str){mark + 1, (size_t)(whole.data + whole.len - mark - 1)};
 }
 
 const struct pirn_handshake *pirn_request_handshake(const struct pirn_request *request)
