@@ -48,8 +48,7 @@ static int set_option(int fd, int level, int name, int value)
 
 static int new_socket(int family)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? -PIRN_E_SYSTEM : fd; // cppcheck-suppress resourceLeak
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 /* ---- listening */
@@ -64,7 +63,7 @@ static int listen_tcp(const struct pirn_listen *where, const struct sockaddr *ad
 {
     int fd = new_socket(address->sa_family);
     if (fd < 0)
-        return fd;
+        return -PIRN_E_SYSTEM;
     bool v6 = address->sa_family == AF_INET6;
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0 ||
@@ -147,7 +146,7 @@ static int listen_unix(const struct pirn_listen *where)
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
     int fd = new_socket(AF_UNIX);
     if (fd < 0)
-        return fd;
+        return -PIRN_E_SYSTEM;
     if (bind_unix(fd, (struct sockaddr *)&name, len, path) < 0 || listen(fd, backlog_of(where)) < 0)
         return fail_close(fd);
     return fd;
