@@ -1,9 +1,10 @@
 /* loop.c: turns of the loop, and all that the backends have in common.
  *
  * A turn: wait for the kernel, read the clock, call what is ready, call timers that are due, run
- * the tasks. Tasks that were added outside of a turn run before the first one. What is ready stands
- * in loop->ready; a watch knows its place there (plus 1), so that ending it in the same turn takes
- * it out, and nothing that was freed is called. Posts are an ordinary watch that is not counted. */
+ * the tasks. With a task that was added outside of a turn the next one does not wait. What is ready
+ * stands in loop->ready; a watch knows its place there (plus 1), so that ending it in the same turn
+ * takes it out, and nothing that was freed is called. Posts are an ordinary watch that is not
+ * counted. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -13,6 +14,10 @@
 #include "loop_private.h"
 
 enum { ASKED = PIRN_READABLE | PIRN_WRITABLE, WATCHED = 0x8000 };
+
+/* Each connection has both, and is to be small. */
+_Static_assert(sizeof(struct pirn_watch) <= sizeof(void *) + 8, "watch has grown");
+_Static_assert(sizeof(struct pirn_timer) <= 3 * sizeof(void *) + 8, "timer has grown");
 
 enum { RECEIVE_DEFAULT = 64 << 10, RECEIVE_MIN = 4 << 10, RECEIVE_MAX = 16 << 20 };
 
@@ -274,7 +279,6 @@ static bool enter(struct pirn_loop *loop)
         return false;
     loop->in_turn = true;
     loop->stopped = false;
-    loop->now_us = loop->clock();
     return true;
 }
 
@@ -283,7 +287,6 @@ int pirn_loop_run(struct pirn_loop *loop)
     int result = 0;
     if (!enter(loop))
         return -PIRN_E_STATE;
-    run_tasks(loop);
     while (result >= 0 && !loop->stopped && has_work(loop))
         result = turn(loop, pirn_loop_timeout_ms(loop));
     loop->in_turn = false;
@@ -294,9 +297,9 @@ int pirn_loop_dispatch(struct pirn_loop *loop)
 {
     if (!enter(loop))
         return -PIRN_E_STATE;
-    int called = run_tasks(loop), result = turn(loop, 0);
+    int result = turn(loop, 0);
     loop->in_turn = false;
-    return result < 0 ? result : called + result;
+    return result;
 }
 
 void pirn_loop_stop(struct pirn_loop *loop)
