@@ -28,7 +28,7 @@ extern "C" {
 PIRN_API void pirn_handshake_accept_key(struct pirn_str key,
                                         char out[PIRN_HANDSHAKE_ACCEPT_CHARS + 1]);
 
-/* ---- Server --------------------------------------------------------------------------------- */
+/* Server. */
 
 /* What a request says. Read the fields, do not write them; the slices are those of the head. */
 struct pirn_handshake {
@@ -118,7 +118,7 @@ PIRN_API int pirn_handshake_write_refusal(int status, const struct pirn_header *
                                           size_t header_count, struct pirn_str text, char *out,
                                           size_t cap);
 
-/* ---- Client --------------------------------------------------------------------------------- */
+/* Client. */
 
 /* What to ask for. Zero or {NULL, 0} leaves a thing out, unless said otherwise. */
 struct pirn_client_handshake_config {

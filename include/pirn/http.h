@@ -52,7 +52,7 @@ struct pirn_http_head {
     size_t lines;   /* private: lines that end in them */
 };
 
-/* ---- Reading -------------------------------------------------------------------------------- */
+/* Reading. */
 
 /* Begins a head of this kind. `headers` is lent until the head is no longer used; it is written
  * only by the call that completes the head, so until then one array may serve many heads. More
@@ -87,7 +87,7 @@ PIRN_API int pirn_http_head_set_response(struct pirn_http_head *head, int status
 PIRN_API int pirn_http_head_add(struct pirn_http_head *head, struct pirn_str name,
                                 struct pirn_str value);
 
-/* ---- Looking up (names of headers in any case) ---------------------------------------------- */
+/* Looking up (names of headers in any case). */
 
 /* The value of the first header of this name, or {NULL, 0}. */
 PIRN_API struct pirn_str pirn_http_find(const struct pirn_http_head *head, struct pirn_str name);
@@ -142,7 +142,7 @@ PIRN_API const char *pirn_http_status_text(int status);
  * below 100, otherwise 400. */
 PIRN_API int pirn_http_error_status(int error);
 
-/* ---- Writing -------------------------------------------------------------------------------- */
+/* Writing. */
 
 /* Writes a whole head with its empty line into out[0..cap). Every string is checked and refused
  * rather than cleaned. A NUL that is not counted is written after it. Returns the length, or

@@ -9,7 +9,7 @@
 #include "http_write.h"
 #include "url_host.h"
 
-/* ---- Writing. A check returns a positive error. */
+/* Writing. A check returns a positive error. */
 
 static int check_address(const struct pirn_client_handshake_config *config)
 {
@@ -136,7 +136,7 @@ int pirn_client_handshake_write(struct pirn_client_handshake *hs,
     return pirn__http_end(&writer);
 }
 
-/* ---- Reading. A check returns a positive error. */
+/* Reading. A check returns a positive error. */
 
 typedef struct pirn_client_handshake client;
 typedef struct pirn_http_head http_head;

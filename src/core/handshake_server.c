@@ -12,7 +12,7 @@
 
 static const struct pirn_str none = {NULL, 0};
 
-/* ---- Reading. A check returns a positive error. */
+/* Reading. A check returns a positive error. */
 
 static int refuse(struct pirn_handshake *hs, int error, const char *name, struct pirn_str value,
                   const char *problem)
@@ -210,7 +210,7 @@ bool pirn_handshake_wants_upgrade(const struct pirn_http_head *request)
            pirn_http_find(request, PIRN_STR("Sec-WebSocket-Key")).data;
 }
 
-/* ---- Choosing. */
+/* Choosing. */
 
 static struct pirn_str choose_in_client_order(const struct pirn_handshake *hs,
                                               const struct pirn_str *supported, size_t count)
@@ -282,7 +282,7 @@ bool pirn_handshake_origin_allowed(const struct pirn_handshake *hs, bool secure,
     return false;
 }
 
-/* ---- Answering. */
+/* Answering. */
 
 /* Checks that the extensions of an answer are well-formed and were offered. */
 static int check_chosen_extensions(const struct pirn_handshake *hs, struct pirn_str extensions)

@@ -40,7 +40,7 @@ static int first_line_error(const struct pirn_http_head *head)
     return head->kind == PIRN_HTTP_REQUEST ? PIRN_E_REQUEST_LINE : PIRN_E_STATUS_LINE;
 }
 
-/* ---- The second pass. A line is given without its CR LF; errors are positive here. */
+/* The second pass. A line is given without its CR LF; errors are positive here. */
 
 /* Takes "HTTP/x.y"; returns what is wrong with it, `malformed` when it is not that at all. */
 static int take_version(struct pirn_str *line, int malformed, int *minor)
@@ -128,7 +128,7 @@ static int parse(struct pirn_http_head *head, const char *bytes)
     return 1;
 }
 
-/* ---- The first pass. */
+/* The first pass. */
 
 /* Takes note of the line whose LF is at bytes[at]; that is not the first byte, which may_begin().
  * Returns 1 when it is the empty one. */
@@ -185,7 +185,7 @@ int pirn_http_head_feed(struct pirn_http_head *head, const char *bytes, size_t l
     return r == 1 ? parse(head, bytes) : r;
 }
 
-/* ---- Part by part. `scanned` counts what the bytes of the head would be. */
+/* Part by part. `scanned` counts what the bytes of the head would be. */
 
 static int spend(struct pirn_http_head *head, size_t len)
 {

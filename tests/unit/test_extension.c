@@ -97,6 +97,7 @@ static void malformed_extensions_are_refused(void **state)
         "a; b=\x01",
         "a; b=\xc3\xa9",
         "a;b;b;b;b;b;b;b;b;b;b;b;b;b;b;b;b;b",
+        "a;b;b;b;b;b;b;b;b;b;b;b;b;b;b;b;b;",
         "a\\",
         "a; b=\\1",
     };

@@ -34,7 +34,7 @@ static bool no_random(void *context, void *out, size_t len)
 
 static const struct pirn_str subprotocols[] = {S("chat"), S("superchat")};
 
-/* ---- The table. */
+/* The table. */
 
 enum request { PLAIN, OFFERS, REQUIRES };
 
@@ -97,7 +97,7 @@ static void responses_are_judged_alike_however_they_arrive(void **state)
     assert_true(RESPONSE_CASES >= 60);
 }
 
-/* ---- Writing. */
+/* Writing. */
 
 static char out[2048];
 static struct pirn_client_handshake hs;

@@ -11,7 +11,7 @@
 
 #include "head_feed.h"
 
-/* ---- The table. */
+/* The table. */
 
 struct request_case {
     const char *clause;
@@ -77,7 +77,7 @@ static void every_refusal_can_be_written(void **state)
     }
 }
 
-/* ---- Requests made for a purpose. */
+/* Requests made for a purpose. */
 
 #define MINIMAL                                                                                    \
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"                   \
@@ -195,7 +195,7 @@ static void an_incomplete_request_is_refused(void **state)
     assert_int_equal(pirn_handshake_read_request(&fix.hs, &fix.head), -PIRN_E_STATE);
 }
 
-/* ---- Subprotocols. */
+/* Subprotocols. */
 
 static void subprotocols_are_chosen_in_either_order(void **state)
 {
@@ -233,7 +233,7 @@ static void subprotocols_have_a_limit(void **state)
     assert_string_equal(fix.hs.detail, "Sec-WebSocket-Protocol has too many elements");
 }
 
-/* ---- Origin: S15. */
+/* Origin: S15. */
 
 struct origin_case {
     const char *origin, *host;
@@ -327,7 +327,7 @@ static void listed_origins_are_let_in(void **state)
     assert_false(pirn_handshake_origin_allowed(&fix.hs, true, NULL, 0));
 }
 
-/* ---- Answers. */
+/* Answers. */
 
 static struct pirn_header header(const char *name, const char *value)
 {
@@ -501,6 +501,7 @@ static void refusals_say_what_their_status_needs(void **state)
             -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_handshake_write_refusal(404, NULL, 0, pirn_str(""), fix.out, 64),
                      -PIRN_E_ROOM);
+    assert_true(pirn_handshake_write_refusal(300, NULL, 0, pirn_str(""), fix.out, 4096) > 0);
     assert_true(pirn_handshake_write_refusal(599, NULL, 0, pirn_str(""), fix.out, 4096) > 0);
 }
 

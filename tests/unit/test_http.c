@@ -103,7 +103,7 @@ static void an_array_is_written_only_in_the_end(void **state)
     assert_int_equal(head.size, 0);
 }
 
-/* ---- Limits: C16. */
+/* Limits: C16. */
 
 /* A head of `size` bytes with `count` headers, the last as long as it takes. */
 static size_t make_head(size_t size, size_t count)
@@ -228,7 +228,7 @@ static void errors_stick(void **state)
     assert_int_equal(head.size, 0);
 }
 
-/* ---- Part by part. */
+/* Part by part. */
 
 static int set_request(const char *method, const char *target, int version_minor)
 {
