@@ -1,0 +1,48 @@
+// What the tests in JavaScript share: a `pirn serve` for each, that must end well.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import assert from 'node:assert/strict';
+import path from 'node:path';
+
+const pirn = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'pirn');
+
+// A test that cannot run here ends with the status that CTest takes for skipped.
+export function skip(why) {
+    console.log('skipped: ' + why);
+    process.exit(77);
+}
+
+export async function serve(...options) {
+    if (!existsSync(pirn)) skip('no ' + pirn);
+    const child = spawn(pirn, ['serve', '--port', '0', ...options]);
+    const exit = once(child, 'exit');
+    let complaint = '';
+    child.stderr.on('data', text => { complaint += text; });
+    const lines = createInterface({ input: child.stdout });
+    const [ready] = await Promise.race([once(lines, 'line'), exit.then(() => [complaint])]);
+    const url = ready.replace('listening on ', '');
+    process.once('exit', () => child.kill('SIGKILL'));
+    return {
+        url,
+        port: Number(new URL(url).port),
+        signal: name => child.kill(name ?? 'SIGTERM'),
+        async end() {
+            child.kill('SIGTERM');
+            const [status] = await exit;
+            assert.equal(complaint, '');
+            assert.equal(status, 0);
+        }
+    };
+}
+
+// Runs the tests, which are named by what they are about, one after the other.
+export async function run(tests) {
+    for (const [name, test] of Object.entries(tests)) {
+        const begin = performance.now();
+        await test();
+        console.log(`ok ${name} (${Math.round(performance.now() - begin)} ms)`);
+    }
+    process.exit(0);
+}
