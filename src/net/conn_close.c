@@ -135,8 +135,7 @@ void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn
         .code = ending.received_code,
         .has_code = ending.received_close && ending.received_code != PIRN_CLOSE_NO_STATUS,
         .sent_code = left ? ending.sent_code : 0,
-        .origin =
-            cause->local && ending.origin != PIRN_ORIGIN_REMOTE ? PIRN_ORIGIN_LOCAL : ending.origin,
+        .origin = cause->local && !ending.received_close ? PIRN_ORIGIN_LOCAL : ending.origin,
         .layer = cause->layer,
         .clean = clean,
         .error = error,

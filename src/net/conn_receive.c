@@ -179,9 +179,9 @@ static void put_aside(struct pirn_conn *conn, const uint8_t *data, size_t len)
 
 void pirn__conn_take_input(struct pirn_conn *conn, uint8_t *data, size_t len)
 {
-    size_t unread = len;
-    if (len > 0 && !pirn__conn_is_deaf(conn))
-        unread = deliver(conn, data, len);
+    if (len == 0)
+        return;
+    size_t unread = pirn__conn_is_deaf(conn) ? len : deliver(conn, data, len);
     put_aside(conn, data + len - unread, unread);
 }
 

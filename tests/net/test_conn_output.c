@@ -1,0 +1,426 @@
+/* What leaves a connection, and what happens when the peer does not take it. */
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "conn_rig.h"
+
+enum { KIB = 1 << 10, MIB = 1 << 20, SECOND = 1000, MESSAGE = 1000, FRAME = MESSAGE + 4 };
+
+/* Sends numbered messages of MESSAGE bytes until one is refused; how many were taken. */
+static size_t send_until_refused(struct pirn_conn *conn, size_t from)
+{
+    char message[MESSAGE];
+    for (size_t i = from;; i++) {
+        memset(message, (int)('a' + i % 26), sizeof message);
+        int result = pirn_conn_send(conn, PIRN_BINARY, message, sizeof message);
+        if (result < 0) {
+            assert_int_equal(result, -PIRN_E_QUEUE_FULL);
+            return i - from;
+        }
+    }
+}
+
+static void check_frame(const uint8_t *frame, size_t number)
+{
+    static const uint8_t header[4] = {0x82, 0x7e, MESSAGE >> 8, MESSAGE & 255};
+    uint8_t message[MESSAGE];
+    memset(message, (int)('a' + number % 26), sizeof message);
+    assert_memory_equal(frame, header, 4);
+    assert_memory_equal(frame + 4, message, sizeof message);
+}
+
+static void the_queue_has_a_high_mark(void **state)
+{
+    (void)state;
+    struct rig rig = {.peer_buffer = 4096, .config.high_water_bytes = 64 * KIB};
+    rig_open(&rig);
+    size_t before = rig.memory.bytes;
+    send_until_refused(rig.conn, 0);
+    assert_in_range(pirn_conn_buffered(rig.conn), 64 * KIB, 64 * KIB + FRAME);
+    assert_in_range(rig.memory.bytes - before, 64 * KIB, 132 * KIB);
+    peer_text(&rig, "held");
+    rig_turns(&rig);
+    rig_expects(&rig, "open\n");
+    pirn_conn_terminate(rig.conn);
+    rig_end(&rig);
+}
+
+static void drain_is_told_at_the_low_mark(void **state)
+{
+    (void)state;
+    struct rig rig = {.peer_buffer = 4096,
+                      .config = {.high_water_bytes = 64 * KIB, .low_water_bytes = 20 * KIB}};
+    rig_open(&rig);
+    rig_expects(&rig, "open\n");
+    for (int round = 0; round < 2; round++) {
+        size_t taken = send_until_refused(rig.conn, 0), i = 0;
+        uint8_t frame[FRAME];
+        peer_text(&rig, "held");
+        while (pirn_conn_buffered(rig.conn) > 20 * KIB) {
+            rig_expects(&rig, "");
+            peer_read_all(&rig, frame, sizeof frame);
+            check_frame(frame, i++);
+        }
+        rig_turns(&rig);
+        rig_expects(&rig, "drain\ntext held\n");
+        for (; i < taken; i++) {
+            peer_read_all(&rig, frame, sizeof frame);
+            check_frame(frame, i);
+        }
+        assert_int_equal(pirn_conn_buffered(rig.conn), 0);
+        rig_turns(&rig);
+        rig_expects(&rig, "");
+    }
+    rig_end(&rig);
+}
+
+static void a_full_queue_may_drop(void **state)
+{
+    (void)state;
+    struct rig rig = {.peer_buffer = 4096,
+                      .config = {.high_water_bytes = 64 * KIB, .when_full = PIRN_FULL_DROP}};
+    rig_open(&rig);
+    send_until_refused(rig.conn, 0);
+    peer_text(&rig, "heard");
+    rig_turns(&rig);
+    rig_expects(&rig, "open\ntext heard\n");
+    rig_end(&rig);
+}
+
+static void a_full_queue_may_close(void **state)
+{
+    (void)state;
+    struct rig rig = {.peer_buffer = 4096,
+                      .config = {.high_water_bytes = 64 * KIB, .when_full = PIRN_FULL_CLOSE}};
+    rig_open(&rig);
+    size_t taken = send_until_refused(rig.conn, 0);
+    assert_int_equal(pirn_conn_state(rig.conn), PIRN_CLOSING);
+    uint8_t frame[FRAME];
+    for (size_t i = 0; i < taken; i++) {
+        peer_read_all(&rig, frame, sizeof frame);
+        check_frame(frame, i);
+    }
+    PEER_EXPECTS(&rig, "\x88\x14\x03\xf5send queue is full");
+    peer_frame(&rig, PIRN_CLOSE, true, "\x03\xf5", 2);
+    rig_turns(&rig);
+    rig_expects(&rig, "open\ndrain\nrequest 1013 \nclosed by us: 1013 Try Again Later\n");
+    rig_end(&rig);
+}
+
+static void echo_numbers(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len)
+{
+    struct rig *rig = pirn_conn_context(conn);
+    rig->messages++;
+    assert_true(pirn_conn_send(conn, type, data, len) >= 0);
+}
+
+/* A server that answers every message once, and a peer that sends much before it reads: nothing is
+ * lost, and not more than the high-water mark, one message and one read are kept. */
+static void an_echo_loses_nothing(void **state)
+{
+    (void)state;
+    for (int tcp = 0; tcp < 2; tcp++) {
+        struct rig rig = {.tcp = tcp, .config.high_water_bytes = 64 * KIB};
+        rig_start(&rig);
+        rig.config.handlers.on_message = echo_numbers;
+        rig.conn = rig_connect(&rig, &rig.peer);
+        rig_turns(&rig);
+        size_t base = rig.memory.bytes;
+        rig.memory.peak = base;
+        enum { COUNTED = 20000, SIZE = 100 };
+        size_t written = 0, read = 0, total_in = COUNTED * (SIZE + 6), idle = 0;
+        size_t total_out = COUNTED * (SIZE + 2);
+        uint8_t *in = calloc(total_in, 1), *out = malloc(total_out);
+        for (uint32_t i = 0; i < COUNTED; i++) {
+            uint8_t *frame = in + i * (SIZE + 6);
+            frame[0] = 0x82;
+            frame[1] = 0x80 | SIZE;
+            memcpy(frame + 6, &i, sizeof i);
+        }
+        while (written < total_in && idle < 50) {
+            ssize_t sent = send(rig.peer, in + written, total_in - written, MSG_NOSIGNAL);
+            written += sent > 0 ? (size_t)sent : 0;
+            idle = sent > 0 ? 0 : idle + 1;
+            rig_turn(&rig);
+        }
+        assert_in_range(rig.memory.peak - base, 1, 64 * KIB * 2 + SIZE + 64 * KIB + 4 * KIB);
+        while (read < total_out) {
+            if (written < total_in) {
+                ssize_t sent = send(rig.peer, in + written, total_in - written, MSG_NOSIGNAL);
+                written += sent > 0 ? (size_t)sent : 0;
+            }
+            rig_turn(&rig);
+            read += peer_read(&rig, out + read, total_out - read);
+        }
+        for (uint32_t i = 0; i < COUNTED; i++)
+            assert_memory_equal(out + i * (SIZE + 2) + 2, &i, sizeof i);
+        rig_turns(&rig);
+        assert_int_equal(rig.memory.bytes, base);
+        free(in);
+        free(out);
+        rig_end(&rig);
+    }
+}
+
+/* ---- stalls */
+
+static void a_peer_that_takes_nothing_is_reset(void **state)
+{
+    (void)state;
+    struct rig rig = {
+        .tcp = true,
+        .peer_buffer = 4096,
+        .config = {.high_water_bytes = 64 * KIB, .endpoint.ping_interval_ms = PIRN_OFF}};
+    rig_open(&rig);
+    send_until_refused(rig.conn, 0);
+    rig_turns(&rig);
+    rig_pass(&rig, 29 * SECOND);
+    assert_int_equal(rig.closes, 0);
+    rig_pass(&rig, SECOND + 10);
+    rig_expects(&rig, "open\nlost (timeout): peer took no data before the stall timeout\n");
+    assert_int_equal(rig.info.error, PIRN_E_STALLED);
+    assert_int_equal(rig.info.origin, PIRN_ORIGIN_LOCAL);
+    rig_end(&rig);
+}
+
+static void a_slow_peer_is_not_stalled(void **state)
+{
+    (void)state;
+    struct rig rig = {
+        .peer_buffer = 4096,
+        .config = {.high_water_bytes = 64 * KIB, .endpoint.ping_interval_ms = PIRN_OFF}};
+    rig_open(&rig);
+    size_t taken = send_until_refused(rig.conn, 0);
+    uint8_t frame[FRAME];
+    for (size_t i = 0; i < taken; i++) {
+        peer_read_all(&rig, frame, sizeof frame);
+        check_frame(frame, i);
+        if (i % 10 == 0)
+            rig_pass(&rig, 20 * SECOND);
+    }
+    rig_pass(&rig, 100 * SECOND);
+    assert_int_equal(rig.closes, 0);
+    rig_end(&rig);
+}
+
+/* Our Close stands behind a queue: its five seconds begin when it has left. */
+static void a_close_waits_for_the_queue(void **state)
+{
+    (void)state;
+    struct rig rig = {.peer_buffer = 4096, .config.high_water_bytes = 64 * KIB};
+    rig_open(&rig);
+    size_t taken = send_until_refused(rig.conn, 0);
+    assert_int_equal(pirn_conn_close(rig.conn, 1000, PIRN_STR("")), 0);
+    rig_pass(&rig, 20 * SECOND);
+    uint8_t frame[FRAME];
+    for (size_t i = 0; i < taken; i++) {
+        peer_read_all(&rig, frame, sizeof frame);
+        check_frame(frame, i);
+    }
+    PEER_EXPECTS(&rig, "\x88\x02\x03\xe8");
+    rig_pass(&rig, 4 * SECOND);
+    assert_int_equal(rig.closes, 0);
+    rig_pass(&rig, 1 * SECOND + 10);
+    assert_int_equal(rig.closes, 1);
+    assert_int_equal(rig.info.error, PIRN_E_CLOSE_TIMEOUT);
+    rig_end(&rig);
+}
+
+static void an_answer_that_cannot_leave_is_given_up(void **state)
+{
+    (void)state;
+    struct rig rig = {.peer_buffer = 4096,
+                      .config = {.high_water_bytes = 64 * KIB, .when_full = PIRN_FULL_DROP}};
+    rig_open(&rig);
+    send_until_refused(rig.conn, 0);
+    peer_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
+    rig_turns(&rig);
+    rig_pass(&rig, 4 * SECOND);
+    rig_expects(&rig, "open\nrequest 1000 \n");
+    rig_pass(&rig, 1 * SECOND + 10);
+    rig_expects(&rig, "closed by peer: 1000 Normal Closure; our close was lost (timeout): peer "
+                      "took no data before the stall timeout\n");
+    rig_end(&rig);
+}
+
+/* ---- control frames pass */
+
+static size_t next_frame(struct rig *rig, uint8_t *frame)
+{
+    peer_read_all(rig, frame, 2);
+    size_t header = frame[1] == 126 ? 4 : 2;
+    if (header == 4)
+        peer_read_all(rig, frame + 2, 2);
+    size_t len = header == 4 ? (size_t)frame[2] << 8 | frame[3] : frame[1];
+    peer_read_all(rig, frame + header, len);
+    return header + len;
+}
+
+static void control_frames_pass_the_queue(void **state)
+{
+    (void)state;
+    for (int cut = 0; cut < 40; cut++) {
+        struct rig rig = {.peer_buffer = 4096, .config.high_water_bytes = 64 * KIB};
+        rig_open(&rig);
+        assert_true(pirn_conn_send(rig.conn, PIRN_TEXT, rig.log, (size_t)cut * 25) >= 0);
+        size_t taken = send_until_refused(rig.conn, 0), messages = 0, at = 0;
+        rig_turns(&rig);
+        assert_int_equal(pirn_conn_ping(rig.conn, "one", 3), 0);
+        assert_int_equal(pirn_conn_pong(rig.conn, "two", 3), 0);
+        uint8_t frame[FRAME];
+        size_t len = next_frame(&rig, frame);
+        assert_int_equal(len, cut * 25 + (cut * 25 < 126 ? 2 : 4));
+        while (messages < taken) {
+            len = next_frame(&rig, frame);
+            if (frame[0] == 0x82) {
+                assert_int_equal(len, FRAME);
+                check_frame(frame, messages++);
+                continue;
+            }
+            assert_memory_equal(frame, at == 0 ? "\x89\x03one" : "\x8a\x03two", 5);
+            at = at == 0 ? messages : at;
+        }
+        assert_in_range(at, 1, taken - 30); /* what the kernel had is before them */
+        rig_end(&rig);
+    }
+}
+
+static void few_control_frames_wait(void **state)
+{
+    (void)state;
+    struct rig rig = {.peer_buffer = 4096, .config.high_water_bytes = 64 * KIB};
+    rig_open(&rig);
+    for (int i = 0; i < 200; i++) /* the socket takes them all */
+        assert_int_equal(pirn_conn_ping(rig.conn, "", 0), 0);
+    size_t taken = send_until_refused(rig.conn, 0);
+    rig_turns(&rig);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(pirn_conn_ping(rig.conn, "abc", 3), 0);
+    assert_int_equal(pirn_conn_ping(rig.conn, "abc", 3), -PIRN_E_QUEUE_FULL);
+    uint8_t frame[FRAME];
+    size_t pings = 0;
+    for (size_t i = 0; i < taken + 264; i++) {
+        next_frame(&rig, frame);
+        pings += frame[0] == 0x89;
+    }
+    assert_int_equal(pings, 264);
+    assert_int_equal(pirn_conn_ping(rig.conn, "abc", 3), 0);
+    rig_end(&rig);
+}
+
+/* 16 MiB of Pings to a peer that never reads. */
+static void a_flood_of_pings_costs_nothing(void **state)
+{
+    (void)state;
+    for (int tcp = 0; tcp < 2; tcp++) {
+        struct rig rig = {.tcp = tcp};
+        rig_start(&rig);
+        rig.config.handlers.on_ping = NULL;
+        rig.conn = rig_connect(&rig, &rig.peer);
+        size_t base = rig.memory.bytes;
+        rig.memory.peak = base;
+        static uint8_t flood[131 * 500];
+        for (size_t i = 0; i < sizeof flood; i += 131)
+            memcpy(flood + i, "\x89\xfd\0\0\0\0", 6);
+        for (int i = 0; i < 16 * MIB / (int)sizeof flood; i++)
+            peer_write(&rig, flood, sizeof flood);
+        assert_in_range(rig.memory.peak - base, 0, 64 * KIB);
+        assert_int_equal(rig.closes, 0);
+        peer_frame(&rig, PIRN_PING, true, "latest", 6);
+        uint8_t got[131];
+        do
+            next_frame(&rig, got);
+        while (got[1] == 125);
+        assert_memory_equal(got, "\x8a\x06latest", 8);
+        rig_turns(&rig);
+        assert_int_equal(rig.memory.bytes, base);
+        rig_end(&rig);
+    }
+}
+
+static void every_ping_of_a_few_is_answered(void **state)
+{
+    (void)state;
+    struct rig rig = {0};
+    rig_open(&rig);
+    for (int i = 0; i < 10; i++)
+        peer_frame(&rig, PIRN_PING, true, &"0123456789"[i], 1);
+    PEER_EXPECTS(&rig, "\x8a\x01"
+                       "0\x8a\x01"
+                       "1\x8a\x01"
+                       "2\x8a\x01"
+                       "3\x8a\x01"
+                       "4\x8a\x01"
+                       "5\x8a\x01"
+                       "6\x8a\x01"
+                       "7\x8a\x01"
+                       "8\x8a\x01"
+                       "9");
+    rig_end(&rig);
+}
+
+/* A drained program that fills the queue at once does not keep the others from their turn. */
+static void refill(struct rig *rig, struct pirn_conn *conn, enum rig_moment moment)
+{
+    if (moment == ON_DRAIN && rig->messages++ < 3)
+        send_until_refused(conn, 0);
+}
+
+static void on_drain_may_send(void **state)
+{
+    (void)state;
+    struct rig rig = {.act = refill, .peer_buffer = 4096, .config.high_water_bytes = 64 * KIB};
+    rig_open(&rig);
+    send_until_refused(rig.conn, 0);
+    uint8_t bytes[4096];
+    for (int i = 0; i < 400; i++) {
+        rig_turn(&rig);
+        peer_read(&rig, bytes, sizeof bytes);
+    }
+    rig_expects(&rig, "open\ndrain\ndrain\ndrain\ndrain\n");
+    assert_int_equal(pirn_conn_buffered(rig.conn), 0);
+    rig_end(&rig);
+}
+
+/* Large payloads leave from where they lie, behind what is queued and not copied if taken whole. */
+static void large_payloads_are_not_copied(void **state)
+{
+    (void)state;
+    struct rig rig = {.tcp = true, .peer_buffer = 256 * KIB};
+    rig_open(&rig);
+    static char payload[32 * KIB];
+    assert_int_equal(pirn_conn_send(rig.conn, PIRN_TEXT, "a", 1), 0);
+    size_t calls = rig.memory.calls;
+    assert_int_equal(pirn_conn_send(rig.conn, PIRN_BINARY, payload, sizeof payload), 0);
+    assert_int_equal(rig.memory.calls, calls);
+    assert_int_equal(pirn_conn_buffered(rig.conn), 0);
+    uint8_t got[3 + 4 + sizeof payload];
+    peer_read_all(&rig, got, sizeof got);
+    assert_memory_equal(got,
+                        "\x81\x01"
+                        "a\x82\x7e\x80\x00",
+                        7);
+    rig_end(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_queue_has_a_high_mark),
+        cmocka_unit_test(drain_is_told_at_the_low_mark),
+        cmocka_unit_test(a_full_queue_may_drop),
+        cmocka_unit_test(a_full_queue_may_close),
+        cmocka_unit_test(an_echo_loses_nothing),
+        cmocka_unit_test(a_peer_that_takes_nothing_is_reset),
+        cmocka_unit_test(a_slow_peer_is_not_stalled),
+        cmocka_unit_test(a_close_waits_for_the_queue),
+        cmocka_unit_test(an_answer_that_cannot_leave_is_given_up),
+        cmocka_unit_test(control_frames_pass_the_queue),
+        cmocka_unit_test(few_control_frames_wait),
+        cmocka_unit_test(a_flood_of_pings_costs_nothing),
+        cmocka_unit_test(every_ping_of_a_few_is_answered),
+        cmocka_unit_test(on_drain_may_send),
+        cmocka_unit_test(large_payloads_are_not_copied),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,365 @@
+#include "conn_rig.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+uint64_t rig_now_us = 1000000;
+
+static uint64_t clock_us(void)
+{
+    return rig_now_us;
+}
+
+static void *count_realloc(void *context, void *memory, size_t old_size, size_t size)
+{
+    struct rig_memory *counter = context;
+    void *result = NULL;
+    if (size > 0) {
+        counter->calls++;
+        if (counter->fail_at && (counter->calls == counter->fail_at ||
+                                 (counter->fail_onward && counter->calls > counter->fail_at)))
+            return NULL;
+        result = realloc(memory, size);
+        assert_non_null(result);
+    } else {
+        free(memory);
+    }
+    counter->bytes += size - (memory ? old_size : 0);
+    counter->peak = counter->bytes > counter->peak ? counter->bytes : counter->peak;
+    return result;
+}
+
+/* ---- the log */
+
+void rig_note(struct rig *rig, const char *format, ...)
+{
+    size_t at = strlen(rig->log);
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(rig->log + at, sizeof rig->log - at, format, arguments);
+    va_end(arguments);
+    assert_true(len >= 0 && (size_t)len < sizeof rig->log - at);
+}
+
+void rig_expects(struct rig *rig, const char *log)
+{
+    assert_string_equal(rig->log, log);
+    rig->log[0] = 0;
+}
+
+static struct rig *rig_of(struct pirn_conn *conn)
+{
+    return pirn_conn_context(conn);
+}
+
+static void act(struct pirn_conn *conn, enum rig_moment moment)
+{
+    struct rig *rig = rig_of(conn);
+    if (rig->act)
+        rig->act(rig, conn, moment);
+}
+
+static void note_bytes(struct rig *rig, const char *what, const void *data, size_t len)
+{
+    if (rig->quiet)
+        return;
+    if (len > 40)
+        rig_note(rig, "%s of %zu\n", what, len);
+    else
+        rig_note(rig, "%s %.*s\n", what, (int)len, (const char *)data);
+}
+
+static void on_open(struct pirn_conn *conn)
+{
+    rig_note(rig_of(conn), "open\n");
+    act(conn, ON_OPEN);
+}
+
+static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len)
+{
+    struct rig *rig = rig_of(conn);
+    rig->messages++;
+    rig->received_bytes += len;
+    note_bytes(rig, pirn_opcode_name((int)type), data, len);
+    if (len > 0)
+        memset((char *)data + len - 1, 'x', 1);
+    act(conn, ON_MESSAGE);
+}
+
+static void on_chunk(struct pirn_conn *conn, const struct pirn_chunk *chunk)
+{
+    struct rig *rig = rig_of(conn);
+    rig->received_bytes += chunk->len;
+    if (!rig->quiet)
+        rig_note(rig, "%s%s%s at %d of %d, %d more\n", chunk->first ? "first " : "",
+                 chunk->last ? "last " : "", pirn_opcode_name((int)chunk->type), (int)chunk->offset,
+                 (int)chunk->len, (int)chunk->remaining);
+    act(conn, ON_CHUNK);
+}
+
+static void on_ping(struct pirn_conn *conn, const void *data, size_t len)
+{
+    note_bytes(rig_of(conn), "ping", data, len);
+    act(conn, ON_PING);
+}
+
+static void on_pong(struct pirn_conn *conn, const void *data, size_t len, uint64_t rtt_us)
+{
+    if (rtt_us)
+        rig_note(rig_of(conn), "rtt %d\n", (int)rtt_us);
+    else
+        note_bytes(rig_of(conn), "pong", data, len);
+    act(conn, ON_PONG);
+}
+
+static void on_close_request(struct pirn_conn *conn, const struct pirn_close *close)
+{
+    rig_note(rig_of(conn), "request %d%s %.*s\n", close->code, close->has_code ? "" : "!",
+             (int)close->reason.len, close->reason.data);
+    act(conn, ON_REQUEST);
+}
+
+static void on_drain(struct pirn_conn *conn)
+{
+    rig_note(rig_of(conn), "drain\n");
+    act(conn, ON_DRAIN);
+}
+
+static void on_close(struct pirn_conn *conn, const struct pirn_close_info *info)
+{
+    struct rig *rig = rig_of(conn);
+    rig->info = *info;
+    rig->closes++;
+    snprintf(rig->text, sizeof rig->text, "%s", info->text);
+    assert_null(strchr(info->text, '\n'));
+    rig_note(rig, "%s\n", info->text);
+    assert_int_equal(pirn_conn_state(conn), PIRN_CLOSED);
+    act(conn, ON_CLOSE);
+}
+
+static void gone(struct pirn__conn_owner *owner, struct pirn_conn *conn)
+{
+    struct rig *rig = rig_of(conn);
+    assert_ptr_equal(owner, &rig->owner);
+    if (rig->conn == conn)
+        rig->conn = NULL;
+}
+
+/* ---- sockets */
+
+static void set_buffer(int fd, int option, int bytes)
+{
+    if (bytes > 0)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof bytes), 0);
+}
+
+static void pair_of_tcp(struct rig *rig, int pair[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    set_buffer(listener, SO_SNDBUF, rig->peer_buffer);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+    set_buffer(pair[1], SO_RCVBUF, rig->peer_buffer);
+    assert_int_equal(connect(pair[1], (struct sockaddr *)&address, sizeof address), 0);
+    pair[0] = accept(listener, NULL, NULL);
+    close(listener);
+}
+
+static void make_pair(struct rig *rig, int pair[2])
+{
+    if (rig->tcp)
+        pair_of_tcp(rig, pair);
+    else
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    set_buffer(pair[0], SO_SNDBUF, rig->peer_buffer);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(fcntl(pair[i], F_SETFL, O_NONBLOCK), 0);
+}
+
+/* ---- its life */
+
+void rig_start(struct rig *rig)
+{
+    if (!rig->config.handlers.on_open) {
+        struct pirn_handlers handlers = {.on_open = on_open,
+                                         .on_message = on_message,
+                                         .on_ping = on_ping,
+                                         .on_pong = on_pong,
+                                         .on_close_request = on_close_request,
+                                         .on_drain = on_drain,
+                                         .on_close = on_close};
+        if (rig->config.handlers.on_chunk)
+            handlers.on_chunk = on_chunk;
+        rig->config.handlers = handlers;
+    }
+    rig->loop_config.realloc = count_realloc;
+    rig->loop_config.realloc_context = &rig->memory;
+    rig->loop = pirn_loop_new(&rig->loop_config);
+    assert_non_null(rig->loop);
+    pirn__loop_set_clock(rig->loop, clock_us);
+    assert_int_equal(pirn__conn_config_complete(&rig->config, rig->loop, rig->role), 0);
+    rig->owner = (struct pirn__conn_owner){.loop = rig->loop, .config = &rig->config, .gone = gone};
+    rig->peer = -1;
+}
+
+struct pirn_conn *rig_connect(struct rig *rig, int *peer)
+{
+    int pair[2];
+    make_pair(rig, pair);
+    *peer = pair[1];
+    char input[256];
+    assert_true(rig->input_len <= sizeof input);
+    if (rig->input_len)
+        memcpy(input, rig->input, rig->input_len);
+    struct pirn__conn_start start = {.fd = pair[0],
+                                     .role = rig->role,
+                                     .subprotocol = PIRN_STR("chat"),
+                                     .context = rig,
+                                     .owner_data = &rig->owner,
+                                     .output = rig->output,
+                                     .output_len = rig->output_len,
+                                     .input = input,
+                                     .input_len = rig->input_len};
+    return pirn__conn_open(&rig->owner, &start);
+}
+
+void rig_open(struct rig *rig)
+{
+    rig_start(rig);
+    rig->conn = rig_connect(rig, &rig->peer);
+    assert_non_null(rig->conn);
+}
+
+void rig_turn(struct rig *rig)
+{
+    assert_true(pirn_loop_dispatch(rig->loop) >= 0);
+}
+
+void rig_turns(struct rig *rig)
+{
+    for (int quiet = 0; quiet < 3;)
+        quiet = pirn_loop_dispatch(rig->loop) > 0 ? 0 : quiet + 1;
+}
+
+void rig_pass(struct rig *rig, uint64_t ms)
+{
+    rig_now_us += ms * 1000;
+    rig_turns(rig);
+}
+
+void rig_end(struct rig *rig)
+{
+    while (rig->owner.first)
+        pirn__conn_destroy(rig->owner.first);
+    assert_int_equal(rig->owner.count, 0);
+    assert_null(rig->conn);
+    if (rig->peer >= 0)
+        close(rig->peer);
+    pirn_loop_free(rig->loop);
+    assert_int_equal(rig->memory.bytes, 0);
+}
+
+/* ---- the peer */
+
+void peer_write(struct rig *rig, const void *data, size_t len)
+{
+    const char *from = data;
+    for (int tries = 0; len > 0; tries++) {
+        ssize_t sent = send(rig->peer, from, len, MSG_NOSIGNAL);
+        if (sent < 0) {
+            assert_true(errno == EAGAIN && tries < 100000);
+            rig_turn(rig);
+            continue;
+        }
+        from += sent;
+        len -= (size_t)sent;
+    }
+}
+
+void peer_frame(struct rig *rig, unsigned opcode, bool fin, const void *payload, size_t len)
+{
+    struct pirn_frame frame = {.fin = fin,
+                               .masked = rig->role == PIRN_SERVER,
+                               .opcode = (uint8_t)opcode,
+                               .payload_len = len,
+                               .masking_key = {1, 2, 3, 4}};
+    uint8_t *bytes = malloc(len + PIRN_FRAME_HEADER_MAX);
+    int64_t size = pirn_frame_encode(bytes, len + PIRN_FRAME_HEADER_MAX, &frame, payload);
+    assert_true(size > 0);
+    peer_write(rig, bytes, (size_t)size);
+    free(bytes);
+}
+
+void peer_text(struct rig *rig, const char *text)
+{
+    peer_frame(rig, PIRN_TEXT, true, text, strlen(text));
+}
+
+void peer_close(struct rig *rig)
+{
+    close(rig->peer);
+    rig->peer = -1;
+}
+
+void peer_reset(struct rig *rig)
+{
+    struct linger now = {.l_onoff = 1};
+    assert_int_equal(setsockopt(rig->peer, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+    peer_close(rig);
+}
+
+size_t peer_read(struct rig *rig, void *data, size_t cap)
+{
+    ssize_t got = recv(rig->peer, data, cap, 0);
+    return got > 0 ? (size_t)got : 0;
+}
+
+void peer_read_all(struct rig *rig, void *data, size_t len)
+{
+    char *to = data;
+    for (int tries = 0; len > 0; tries++) {
+        assert_true(tries < 100000);
+        rig_turn(rig);
+        size_t got = peer_read(rig, to, len);
+        to += got;
+        len -= got;
+    }
+}
+
+static void print_bytes(const char *what, const uint8_t *data, size_t len)
+{
+    fprintf(stderr, "%s (%zu):", what, len);
+    for (size_t i = 0; i < len && i < 64; i++)
+        fprintf(stderr, " %02x", data[i]);
+    fprintf(stderr, "\n");
+}
+
+void peer_expects(struct rig *rig, const void *data, size_t len)
+{
+    uint8_t got[65536];
+    rig_turns(rig);
+    size_t got_len = peer_read(rig, got, sizeof got);
+    if (got_len != len || memcmp(got, data, len) != 0) {
+        print_bytes("expected", data, len);
+        print_bytes("got", got, got_len);
+        fail();
+    }
+}
+
+bool peer_sees_end(struct rig *rig)
+{
+    char byte;
+    rig_turns(rig);
+    ssize_t got = recv(rig->peer, &byte, 1, 0);
+    assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
+    return got < 0;
+}
