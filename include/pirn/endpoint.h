@@ -113,10 +113,12 @@ enum pirn_close_origin { PIRN_ORIGIN_NONE, PIRN_ORIGIN_LOCAL, PIRN_ORIGIN_REMOTE
 struct pirn_endpoint {
     const struct pirn_endpoint_config *config;
     struct pirn_control_slots *slots;
-    uint8_t *in, *in_end;   /* what next() has not looked at of the buffer fed */
-    uint64_t frame_left;    /* payload bytes of the current frame still to come */
-    uint64_t message_len;   /* bytes of the current message so far */
-    uint64_t detail;        /* what the error is about: an offset, a length, a code */
+    uint8_t *in, *in_end; /* what next() has not looked at of the buffer fed */
+    uint64_t frame_left;  /* payload bytes of the current frame still to come */
+    union {
+        uint64_t message_len; /* bytes of the current message so far */
+        uint64_t detail;      /* after a failure: what it is about: an offset, a length, a code */
+    };
     uint64_t now_us;        /* as of the last call that told the time */
     uint64_t ping_us;       /* when the latest keep-alive Ping was due, at first of init() */
     uint64_t wake_us;       /* when tick() has something to do; UINT64_MAX: never */

@@ -213,13 +213,14 @@ static bool fail(struct pirn_endpoint *ep, struct pirn_event *event, int error, 
 
 /* Shortens a piece of text to what is UTF-8, and does not let it end the frame then: so the next
  * call finds the validator where it stopped, with nothing good left. False if that is now. */
-static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *len, bool *ends_frame)
+static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *len, bool *ends_frame,
+                       uint64_t *detail)
 {
     const size_t good = pirn_utf8_feed(&ep->utf8, data, *len);
     const bool ends_message = *ends_frame && ep->header[0] & PIRN__FIN;
     if (good == *len && !(ends_message && !pirn_utf8_complete(&ep->utf8)))
         return true;
-    ep->detail = good == *len ? PIRN__NO_OFFSET : ep->message_len;
+    *detail = good == *len ? PIRN__NO_OFFSET : ep->message_len;
     *len = good;
     *ends_frame = false;
     return good > 0;
@@ -237,8 +238,9 @@ static bool read_data(struct pirn_endpoint *ep, struct pirn_event *event)
     if (!pirn__is_client(ep))
         ep->masking_phase =
             (uint8_t)pirn_mask(data, data, len, ep->header + MASKING_KEY_AT, ep->masking_phase);
-    if (ep->message_opcode == PIRN_TEXT && !check_text(ep, data, &len, &ends_frame))
-        return fail(ep, event, PIRN_E_UTF8, ep->detail);
+    uint64_t detail;
+    if (ep->message_opcode == PIRN_TEXT && !check_text(ep, data, &len, &ends_frame, &detail))
+        return fail(ep, event, PIRN_E_UTF8, detail);
     const bool last = ends_frame && ep->header[0] & PIRN__FIN;
     ep->in += len;
     ep->frame_left -= len;

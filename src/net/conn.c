@@ -68,11 +68,11 @@ static uint64_t close_timeout_from(const struct pirn_conn *conn, uint64_t from_u
 /* When the queue has made no progress for too long. */
 static uint64_t stall_us(const struct pirn_conn *conn)
 {
-    if (!conn->busy || !(conn->flags & PIRN__BLOCKED))
+    if (!pirn__conn_busy(conn) || !(conn->flags & PIRN__BLOCKED))
         return UINT64_MAX;
     if (conn->phase == PIRN__PHASE_FINISHING)
-        return close_timeout_from(conn, conn->busy->progress_us);
-    return later(conn->busy->progress_us, conn->owner->config->stall_timeout_ms);
+        return close_timeout_from(conn, pirn__conn_busy(conn)->progress_us);
+    return later(pirn__conn_busy(conn)->progress_us, conn->owner->config->stall_timeout_ms);
 }
 
 /* While our Close waits in a queue, the stall timeout watches over it: the peer's time to answer
@@ -157,21 +157,20 @@ static void drop_bytes(struct pirn_conn *conn, struct pirn__bytes *bytes)
 static void drop_work(struct pirn_conn *conn)
 {
     pirn__conn_drop_output(conn);
-    drop_bytes(conn, &conn->busy->message);
-    drop_bytes(conn, &conn->busy->stash);
+    drop_bytes(conn, &pirn__conn_busy(conn)->message);
+    drop_bytes(conn, &pirn__conn_busy(conn)->stash);
 }
 
 /* Takes busy from a connection; whatever it holds is lost. */
 static void drop_busy(struct pirn_conn *conn)
 {
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     if (!busy)
         return;
     drop_work(conn);
     pirn__loop_not_at_end(&busy->task);
     pirn_endpoint_lend(&conn->endpoint, NULL);
-    conn->busy = NULL;
     if (busy == &shared->busy)
         shared->busy_lent = false;
     else
@@ -246,7 +245,7 @@ void pirn__conn_wind_up(struct pirn_conn *conn)
         return;
     conn->phase = PIRN__PHASE_FINISHING;
     conn->flags |= PIRN__DONE;
-    conn->busy->progress_us = now_us(conn);
+    pirn__conn_busy(conn)->progress_us = now_us(conn);
     alarm_at(conn, close_timeout_from(conn, now_us(conn)));
 }
 
@@ -313,7 +312,6 @@ static void next_phase(struct pirn_conn *conn)
 static void lend(struct pirn_conn *conn, struct pirn__busy *busy)
 {
     busy->conn = conn;
-    conn->busy = busy;
     pirn_endpoint_lend(&conn->endpoint, &busy->slots);
 }
 
@@ -323,7 +321,7 @@ static void on_task(struct pirn_loop *loop, struct pirn__task *task)
     (void)loop;
     if (!pirn__conn_begin(conn))
         return;
-    if (conn->busy->stash.len > 0)
+    if (pirn__conn_busy(conn)->stash.len > 0)
         pirn__conn_take_stash(conn);
     pirn__conn_end(conn);
 }
@@ -334,8 +332,8 @@ static bool own_busy(struct pirn_conn *conn)
     struct pirn__busy *own = pirn__realloc(pirn__conn_loop(conn), NULL, 0, sizeof *own);
     if (!own)
         return false;
-    if (conn->busy)
-        *own = *conn->busy;
+    if (pirn__conn_busy(conn))
+        *own = *pirn__conn_busy(conn);
     else
         memset(own, 0, sizeof *own);
     own->task.run = on_task;
@@ -346,7 +344,7 @@ static bool own_busy(struct pirn_conn *conn)
 static bool give_busy(struct pirn_conn *conn)
 {
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
-    if (conn->busy)
+    if (pirn__conn_busy(conn))
         return true;
     if (shared->busy_lent)
         return own_busy(conn);
@@ -368,16 +366,16 @@ bool pirn__conn_begin(struct pirn_conn *conn)
 
 bool pirn__conn_wake(struct pirn_conn *conn)
 {
-    if (!conn->busy && !own_busy(conn))
+    if (!pirn__conn_busy(conn) && !own_busy(conn))
         return false;
     if (!(conn->flags & PIRN__AT_WORK))
-        pirn__loop_at_end(pirn__conn_loop(conn), &conn->busy->task);
+        pirn__loop_at_end(pirn__conn_loop(conn), &pirn__conn_busy(conn)->task);
     return true;
 }
 
 static bool is_idle(const struct pirn_conn *conn)
 {
-    const struct pirn__busy *busy = conn->busy;
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
     return pirn__conn_all_left(conn) && pirn_endpoint_settled(&conn->endpoint) &&
            !busy->message.data && !busy->stash.data && busy->reason_len == 0;
 }
@@ -394,7 +392,7 @@ static void settle(struct pirn_conn *conn)
     }
     if (!pirn__conn_own_output(conn))
         pirn__conn_finish(conn, PIRN_E_MEMORY, 0, true);
-    if (conn->busy != &shared->busy)
+    if (pirn__conn_busy(conn) != &shared->busy)
         return;
     if (own_busy(conn)) {
         shared->busy_lent = false;
@@ -407,7 +405,7 @@ static void settle(struct pirn_conn *conn)
 static bool has_drained(struct pirn_conn *conn)
 {
     if (!(conn->flags & PIRN__FULL) || conn->flags & PIRN__CUT ||
-        conn->busy->queued > conn->owner->config->low_water_bytes)
+        pirn__conn_busy(conn)->queued > conn->owner->config->low_water_bytes)
         return false;
     conn->flags &= (uint16_t)~PIRN__FULL;
     if (conn->flags & PIRN__HELD) {
@@ -440,7 +438,7 @@ void pirn__conn_end(struct pirn_conn *conn)
     settle(conn);
     if (conn->phase == PIRN__PHASE_ENDED)
         return;
-    if (conn->busy && conn->busy->stash.len > 0 && !pirn__conn_is_deaf(conn))
+    if (pirn__conn_busy(conn) && pirn__conn_busy(conn)->stash.len > 0 && !pirn__conn_is_deaf(conn))
         pirn__conn_wake(conn);
     pirn__conn_rewatch(conn);
 }
@@ -550,7 +548,7 @@ static bool queue_output(struct pirn_conn *conn, const struct pirn__conn_start *
         return start->output_len == 0;
     memcpy(to, start->output, start->output_len);
     pirn__conn_commit(conn, start->output_len);
-    conn->busy->first->border = start->output_len;
+    pirn__conn_busy(conn)->first->border = start->output_len;
     return true;
 }
 
@@ -636,14 +634,14 @@ void pirn_conn_resume(struct pirn_conn *conn)
     if (pirn__conn_is_deaf(conn))
         return;
     excuse_pause(conn);
-    if (conn->busy && conn->busy->stash.len > 0)
+    if (pirn__conn_busy(conn) && pirn__conn_busy(conn)->stash.len > 0)
         pirn__conn_wake(conn);
     pirn__conn_rewatch(conn);
 }
 
 size_t pirn_conn_buffered(const struct pirn_conn *conn)
 {
-    return conn->busy ? conn->busy->queued : 0;
+    return pirn__conn_busy(conn) ? pirn__conn_busy(conn)->queued : 0;
 }
 
 void *pirn_conn_user(const struct pirn_conn *conn)

@@ -142,7 +142,8 @@ void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn
         .system_error = conn->error == PIRN_E_SYSTEM ? conn->system_error : 0,
         .text = text,
     };
-    if (conn->busy && conn->busy->reason_len > 0)
-        info->reason = (struct pirn_str){conn->busy->reason, conn->busy->reason_len};
+    if (pirn__conn_busy(conn) && pirn__conn_busy(conn)->reason_len > 0)
+        info->reason =
+            (struct pirn_str){pirn__conn_busy(conn)->reason, pirn__conn_busy(conn)->reason_len};
     write_text(info, conn, text);
 }

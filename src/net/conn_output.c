@@ -59,7 +59,7 @@ static struct pirn__chunk *borrow_chunk(struct pirn_conn *conn)
 static struct pirn__chunk *next_chunk(struct pirn_conn *conn, size_t need)
 {
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
-    size_t cap = conn->busy->queued;
+    size_t cap = pirn__conn_busy(conn)->queued;
     if (conn->flags & PIRN__AT_WORK && !shared->chunk_lent && need <= shared->chunk->cap)
         return borrow_chunk(conn);
     cap = cap < CHUNK_MIN_BYTES ? CHUNK_MIN_BYTES : cap;
@@ -100,7 +100,7 @@ static size_t rest_of_frame(struct pirn__chunk *chunk)
 
 static void drop_queue(struct pirn_conn *conn)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     while (busy->first) {
         struct pirn__chunk *chunk = busy->first;
         busy->first = chunk->next;
@@ -114,7 +114,7 @@ static void drop_queue(struct pirn_conn *conn)
 
 static uint8_t *make_room(struct pirn_conn *conn, size_t need)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     if (chunk_room(busy->last) < need) {
         struct pirn__chunk *chunk;
         if (busy->queued == 0)
@@ -129,7 +129,7 @@ static uint8_t *make_room(struct pirn_conn *conn, size_t need)
 
 uint8_t *pirn__conn_reserve(struct pirn_conn *conn, size_t need)
 {
-    const struct pirn__busy *busy = conn->busy;
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
     if (chunk_room(busy->last) < need && busy->queued > 0 && busy->queued + need > CHUNK_MAX_BYTES)
         pirn__conn_flush(conn);
     return make_room(conn, need);
@@ -137,7 +137,7 @@ uint8_t *pirn__conn_reserve(struct pirn_conn *conn, size_t need)
 
 void pirn__conn_commit(struct pirn_conn *conn, size_t len)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     if (busy->queued == 0)
         busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
     busy->last->len += len;
@@ -146,7 +146,7 @@ void pirn__conn_commit(struct pirn_conn *conn, size_t len)
 
 static struct pirn__chunk *control_chunk(struct pirn_conn *conn)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     if (!busy->control)
         busy->control = make_chunk(conn, CONTROL_BYTES);
     return busy->control;
@@ -154,16 +154,16 @@ static struct pirn__chunk *control_chunk(struct pirn_conn *conn)
 
 int pirn__conn_queue_control(struct pirn_conn *conn, const uint8_t *frame, size_t len)
 {
-    if (conn->busy->controls == PROGRAM_CONTROLS_MAX)
+    if (pirn__conn_busy(conn)->controls == PROGRAM_CONTROLS_MAX)
         pirn__conn_flush(conn);
-    if (conn->busy->controls == PROGRAM_CONTROLS_MAX)
+    if (pirn__conn_busy(conn)->controls == PROGRAM_CONTROLS_MAX)
         return -PIRN_E_QUEUE_FULL;
     struct pirn__chunk *control = control_chunk(conn);
     if (!control)
         return -PIRN_E_MEMORY;
     memcpy(control->bytes + control->len, frame, len);
     control->len += len;
-    conn->busy->controls++;
+    pirn__conn_busy(conn)->controls++;
     return 0;
 }
 
@@ -172,7 +172,7 @@ int pirn__conn_queue_control(struct pirn_conn *conn, const uint8_t *frame, size_
 void pirn__conn_answer_ping(struct pirn_conn *conn)
 {
     uint8_t *to;
-    if (conn->flags & PIRN__BLOCKED || conn->busy->queued > PONGS_MAX_BYTES ||
+    if (conn->flags & PIRN__BLOCKED || pirn__conn_busy(conn)->queued > PONGS_MAX_BYTES ||
         !pirn_endpoint_has_control(&conn->endpoint))
         return;
     to = pirn__conn_reserve(conn, WAITING_MAX_BYTES);
@@ -185,9 +185,9 @@ void pirn__conn_answer_ping(struct pirn_conn *conn)
 
 static void drop_control(struct pirn_conn *conn)
 {
-    free_chunk(conn, conn->busy->control);
-    conn->busy->control = NULL;
-    conn->busy->controls = 0;
+    free_chunk(conn, pirn__conn_busy(conn)->control);
+    pirn__conn_busy(conn)->control = NULL;
+    pirn__conn_busy(conn)->controls = 0;
 }
 
 void pirn__conn_drop_output(struct pirn_conn *conn)
@@ -234,7 +234,7 @@ static int fetch_before(struct pirn_conn *conn)
  * more than three of them are ever there. Negative: an error. */
 static int fetch_control(struct pirn_conn *conn)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     if (!pirn_endpoint_has_control(&conn->endpoint))
         return 0;
     if (busy->queued == 0 || pirn_endpoint_has_close(&conn->endpoint))
@@ -264,7 +264,7 @@ static void add_chunk(struct batch *batch, const struct pirn__chunk *chunk, size
 
 static void add_waiting(struct pirn_conn *conn, struct batch *batch)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     struct pirn__chunk *first = busy->first;
     *batch = (struct batch){.count = 0};
     if (busy->control) {
@@ -280,7 +280,7 @@ static void add_waiting(struct pirn_conn *conn, struct batch *batch)
 /* Takes up to len bytes that have left from the queue; returns how many of len were others. */
 static size_t take_from_queue(struct pirn_conn *conn, size_t len)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     while (busy->first && len > 0) {
         struct pirn__chunk *chunk = busy->first;
         size_t here = chunk_left(chunk) < len ? chunk_left(chunk) : len;
@@ -298,7 +298,7 @@ static size_t take_from_queue(struct pirn_conn *conn, size_t len)
 
 static size_t take_from_control(struct pirn_conn *conn, size_t len)
 {
-    struct pirn__chunk *control = conn->busy->control;
+    struct pirn__chunk *control = pirn__conn_busy(conn)->control;
     size_t left = chunk_left(control), here = left < len ? left : len;
     if (!control)
         return len;
@@ -327,7 +327,7 @@ static size_t send_batch(struct pirn_conn *conn, const struct batch *batch)
     if (len < batch->bytes)
         conn->flags |= PIRN__BLOCKED;
     if (len > 0)
-        conn->busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
+        pirn__conn_busy(conn)->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
     return take_sent(conn, batch, len);
 }
 
@@ -343,7 +343,7 @@ void pirn__conn_flush(struct pirn_conn *conn)
         int error = fetch_control(conn);
         if (error < 0)
             pirn__conn_finish(conn, (enum pirn_error) - error, 0, true);
-        if (error < 0 || (conn->busy->queued == 0 && !conn->busy->control))
+        if (error < 0 || (pirn__conn_busy(conn)->queued == 0 && !pirn__conn_busy(conn)->control))
             return;
         add_waiting(conn, &batch);
         send_batch(conn, &batch);
@@ -356,7 +356,7 @@ static bool queue_rest(struct pirn_conn *conn, const struct iovec pieces[2], siz
     size_t header_sent = sent < pieces[0].iov_len ? sent : pieces[0].iov_len;
     size_t header_left = pieces[0].iov_len - header_sent, payload_sent = sent - header_sent;
     size_t left = header_left + pieces[1].iov_len - payload_sent;
-    if (conn->busy->queued == 0)
+    if (pirn__conn_busy(conn)->queued == 0)
         drop_queue(conn);
     struct pirn__chunk *chunk = left > 0 ? make_chunk(conn, left) : NULL;
     if (!chunk)
@@ -364,7 +364,7 @@ static bool queue_rest(struct pirn_conn *conn, const struct iovec pieces[2], siz
     memcpy(chunk->bytes, (const char *)pieces[0].iov_base + header_sent, header_left);
     memcpy(chunk->bytes + header_left, (const char *)pieces[1].iov_base + payload_sent,
            pieces[1].iov_len - payload_sent);
-    append_chunk(conn->busy, chunk);
+    append_chunk(pirn__conn_busy(conn), chunk);
     pirn__conn_commit(conn, left);
     chunk->border = sent > 0 ? left : 0;
     return true;
@@ -391,7 +391,7 @@ bool pirn__conn_push(struct pirn_conn *conn, const uint8_t *header, size_t heade
 
 bool pirn__conn_all_left(const struct pirn_conn *conn)
 {
-    const struct pirn__busy *busy = conn->busy;
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
     return !busy || (busy->queued == 0 && !busy->control &&
                      (conn->flags & PIRN__CUT || !pirn_endpoint_has_control(&conn->endpoint)));
 }
@@ -399,7 +399,7 @@ bool pirn__conn_all_left(const struct pirn_conn *conn)
 bool pirn__conn_own_output(struct pirn_conn *conn)
 {
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     struct pirn__chunk **link = &busy->first, *own;
     if (busy->queued == 0)
         drop_queue(conn);

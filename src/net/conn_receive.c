@@ -54,7 +54,7 @@ static void tell_chunk(struct pirn_conn *conn, const struct pirn_event *event)
  * come already. */
 static bool grow_message(struct pirn_conn *conn, size_t need, uint64_t remaining)
 {
-    struct pirn__bytes *message = &conn->busy->message;
+    struct pirn__bytes *message = &pirn__conn_busy(conn)->message;
     size_t more = need < MESSAGE_MIN_BYTES ? MESSAGE_MIN_BYTES - need : need;
     if (need <= message->cap)
         return true;
@@ -65,7 +65,7 @@ static bool grow_message(struct pirn_conn *conn, size_t need, uint64_t remaining
 
 static bool append_piece(struct pirn_conn *conn, const struct pirn_event *event)
 {
-    struct pirn__bytes *message = &conn->busy->message;
+    struct pirn__bytes *message = &pirn__conn_busy(conn)->message;
     if (event->len == 0)
         return true;
     if (!message->data || event->data != message->data + message->len) {
@@ -82,8 +82,8 @@ static bool append_piece(struct pirn_conn *conn, const struct pirn_event *event)
  * message stays until it returns. */
 static void tell_assembled(struct pirn_conn *conn, const struct pirn_event *event)
 {
-    struct pirn__bytes message = conn->busy->message;
-    conn->busy->message = (struct pirn__bytes){0};
+    struct pirn__bytes message = pirn__conn_busy(conn)->message;
+    pirn__conn_busy(conn)->message = (struct pirn__bytes){0};
     tell_message(conn, (enum pirn_opcode)event->opcode, message.data ? message.data : event->data,
                  message.len);
     bytes_free(conn, &message);
@@ -120,7 +120,7 @@ static void take_pong(struct pirn_conn *conn, const struct pirn_event *event)
 
 static void take_close(struct pirn_conn *conn, const struct pirn_event *event)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     struct pirn_close close = {event->code, event->has_code, {(char *)event->data, event->len}};
     memcpy(busy->reason, event->data, event->len);
     busy->reason_len = (uint8_t)event->len;
@@ -166,7 +166,7 @@ static size_t deliver(struct pirn_conn *conn, uint8_t *data, size_t len)
 
 static void put_aside(struct pirn_conn *conn, const uint8_t *data, size_t len)
 {
-    struct pirn__bytes *stash = &conn->busy->stash;
+    struct pirn__bytes *stash = &pirn__conn_busy(conn)->stash;
     if (len == 0 || conn->flags & PIRN__DONE)
         return;
     if (!bytes_resize(conn, stash, stash->len + len)) {
@@ -187,7 +187,7 @@ void pirn__conn_take_input(struct pirn_conn *conn, uint8_t *data, size_t len)
 
 void pirn__conn_take_stash(struct pirn_conn *conn)
 {
-    struct pirn__busy *busy = conn->busy;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
     struct pirn__bytes *stash = &busy->stash;
     if (pirn__conn_is_deaf(conn))
         return;
@@ -207,7 +207,7 @@ void pirn__conn_take_stash(struct pirn_conn *conn)
 static int place_input(struct pirn_conn *conn, struct iovec places[2])
 {
     struct pirn__loop_shared *shared = pirn__loop_shared(pirn__conn_loop(conn));
-    struct pirn__bytes *message = &conn->busy->message;
+    struct pirn__bytes *message = &pirn__conn_busy(conn)->message;
     uint64_t remaining = pirn_endpoint_remaining(&conn->endpoint);
     places[0] = (struct iovec){NULL, 0};
     places[1] = (struct iovec){shared->receive, shared->receive_cap};
@@ -247,7 +247,7 @@ static void take_nothing(struct pirn_conn *conn, ssize_t got)
 void pirn__conn_read(struct pirn_conn *conn)
 {
     struct iovec places[2];
-    if (conn->busy->stash.len > 0) {
+    if (pirn__conn_busy(conn)->stash.len > 0) {
         pirn__conn_take_stash(conn);
         return;
     }

@@ -14,7 +14,7 @@ static int check(const struct pirn_conn *conn)
 
 static bool is_full(const struct pirn_conn *conn)
 {
-    return conn->busy->queued >= conn->owner->config->high_water_bytes;
+    return pirn__conn_busy(conn)->queued >= conn->owner->config->high_water_bytes;
 }
 
 /* A queue that is long because nobody has tried to send it is none. */

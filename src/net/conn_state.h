@@ -46,7 +46,7 @@ struct pirn__bytes {
 /* What only a connection at work needs. The loop lends its own; one that is not idle again at the
  * end of its work gets its own. */
 struct pirn__busy {
-    struct pirn_control_slots slots;
+    struct pirn_control_slots slots; /* first: see pirn__conn_busy() */
     struct pirn_conn *conn;
     struct pirn__task task;           /* work at the end of the turn */
     struct pirn__chunk *first, *last; /* the queue */
@@ -61,6 +61,7 @@ struct pirn__busy {
     char reason[PIRN_CLOSE_REASON_MAX];
 };
 
+/* All that an idle connection costs: 256 bytes with an allocator's own and the server's share. */
 struct pirn_conn {
     struct pirn_endpoint endpoint;
     struct pirn_watch watch;
@@ -73,13 +74,14 @@ struct pirn_conn {
     const struct pirn_handlers *handlers;
     const char *subprotocol;
     void *context, *owner_data;
-    struct pirn__busy *busy; /* NULL: idle */
     uint16_t subprotocol_len;
     uint16_t flags;
     uint16_t system_error;
     uint8_t phase;
     uint8_t error; /* how it ended, if the endpoint does not know; below 256 */
 };
+
+_Static_assert(sizeof(struct pirn_conn) <= 232, "idle connections are small");
 
 /* Shared by the connections of a loop. */
 struct pirn__conn_shared {
@@ -91,6 +93,12 @@ struct pirn__conn_shared {
 static inline struct pirn_loop *pirn__conn_loop(const struct pirn_conn *conn)
 {
     return conn->owner->loop;
+}
+
+/* NULL: idle. The endpoint points to the slots of busy, or to none; so they are one pointer. */
+static inline struct pirn__busy *pirn__conn_busy(const struct pirn_conn *conn)
+{
+    return (struct pirn__busy *)(void *)conn->endpoint.slots;
 }
 
 static inline struct pirn__conn_shared *pirn__conn_shared(const struct pirn_conn *conn)
@@ -106,12 +114,12 @@ static inline bool pirn__conn_is_deaf(const struct pirn_conn *conn)
 /* ---- conn.c */
 
 /* Work on a connection: everything that sends, receives or tells is done between begin, which gives
- * conn->busy, and end, which flushes, goes on to the next phase and takes busy back. begin is false
+ * it a busy, and end, which flushes, goes on to the next phase and takes busy back. begin is false
  * when there is no memory; the connection has ended then. */
 bool pirn__conn_begin(struct pirn_conn *conn);
 void pirn__conn_end(struct pirn_conn *conn);
 
-/* For calls of the program from anywhere: gives conn->busy, and has the connection worked on at the
+/* For calls of the program from anywhere: gives it a busy, and has the connection worked on at the
  * end of the turn. False without memory. */
 bool pirn__conn_wake(struct pirn_conn *conn);
 

@@ -12,16 +12,16 @@ static void messages_come_in(void **state)
     (void)state;
     struct rig rig = {0};
     rig_open(&rig);
-    peer_text(&rig, "hello");
-    peer_frame(&rig, PIRN_BINARY, true, "", 0);
-    peer_frame(&rig, PIRN_TEXT, false, "a", 1);
-    peer_frame(&rig, PIRN_PING, true, "p", 1);
-    peer_frame(&rig, PIRN_CONTINUATION, false, "", 0);
-    peer_frame(&rig, PIRN_CONTINUATION, true, "bc", 2);
-    peer_frame(&rig, PIRN_BINARY, false, "", 0);
-    peer_frame(&rig, PIRN_CONTINUATION, true, "", 0);
-    peer_frame(&rig, PIRN_PONG, true, "q", 1);
-    PEER_EXPECTS(&rig, "\x8a\x01p");
+    raw_text(&rig, "hello");
+    raw_frame(&rig, PIRN_BINARY, true, "", 0);
+    raw_frame(&rig, PIRN_TEXT, false, "a", 1);
+    raw_frame(&rig, PIRN_PING, true, "p", 1);
+    raw_frame(&rig, PIRN_CONTINUATION, false, "", 0);
+    raw_frame(&rig, PIRN_CONTINUATION, true, "bc", 2);
+    raw_frame(&rig, PIRN_BINARY, false, "", 0);
+    raw_frame(&rig, PIRN_CONTINUATION, true, "", 0);
+    raw_frame(&rig, PIRN_PONG, true, "q", 1);
+    RAW_EXPECTS(&rig, "\x8a\x01p");
     rig_expects(&rig, "open\ntext hello\nbinary \nping p\ntext abc\nbinary \npong q\n");
     rig_end(&rig);
 }
@@ -35,7 +35,7 @@ static void what_came_with_the_handshake_counts(void **state)
                       .input_len = 13};
     rig_open(&rig);
     rig_expects(&rig, "open\nping \ntext a\n");
-    PEER_EXPECTS(&rig, "101\r\n\x8a\x00");
+    RAW_EXPECTS(&rig, "101\r\n\x8a\x00");
     rig_end(&rig);
 }
 
@@ -57,16 +57,16 @@ static void cuts_change_nothing(void **state)
     end += pirn_frame_encode(end, 512, &frame, payload);
     size_t len = (size_t)(end - frames);
     for (size_t cut = 1; cut < len; cut++) {
-        peer_write(&rig, frames, cut);
+        raw_write(&rig, frames, cut);
         rig_turn(&rig);
-        peer_write(&rig, frames + cut, len - cut);
-        PEER_EXPECTS(&rig, "\x8a\x03png");
+        raw_write(&rig, frames + cut, len - cut);
+        RAW_EXPECTS(&rig, "\x8a\x03png");
     }
     for (size_t i = 0; i < len; i++) {
-        peer_write(&rig, frames + i, 1);
+        raw_write(&rig, frames + i, 1);
         rig_turn(&rig);
     }
-    PEER_EXPECTS(&rig, "\x8a\x03png");
+    RAW_EXPECTS(&rig, "\x8a\x03png");
     assert_int_equal(rig.messages, len);
     assert_int_equal(rig.received_bytes, len * 700);
     rig.log[0] = 0;
@@ -104,10 +104,10 @@ static void large_messages_go_round(struct rig *rig, size_t len)
     rig->conn = rig_connect(rig, &rig->peer);
     for (unsigned round = 0; round < 3; round++) {
         fill(copy.data, len, round);
-        peer_frame(rig, PIRN_BINARY, true, copy.data, len);
+        raw_frame(rig, PIRN_BINARY, true, copy.data, len);
         int header = len < 126 ? 2 : len < 65536 ? 4 : 10;
         header += rig->role == PIRN_CLIENT ? 4 : 0;
-        peer_read_all(rig, back, len + (size_t)header);
+        raw_read_all(rig, back, len + (size_t)header);
         assert_true(copy.same);
         if (rig->role == PIRN_CLIENT)
             pirn_mask(back + header, back + header, len, back + header - 4, 0);
@@ -141,18 +141,18 @@ static void memory_follows_what_has_come(void **state)
     struct rig rig = {0};
     rig_open(&rig);
     size_t before = rig.memory.bytes;
-    peer_write(&rig, "\x82\xff\0\0\0\0\0\x10\0\0\0\0\0\0x", 15);
+    raw_write(&rig, "\x82\xff\0\0\0\0\0\x10\0\0\0\0\0\0x", 15);
     rig_turns(&rig);
     assert_in_range(rig.memory.bytes - before, 1, 1200);
     char some[50000] = {0};
     size_t sent = 1;
     while (sent + sizeof some < MIB) {
-        peer_write(&rig, some, sizeof some);
+        raw_write(&rig, some, sizeof some);
         rig_turns(&rig);
         sent += sizeof some;
         assert_in_range(rig.memory.bytes - before, sent, 2 * sent + 1200);
     }
-    peer_write(&rig, some, MIB - sent);
+    raw_write(&rig, some, MIB - sent);
     rig_turns(&rig);
     assert_int_equal(rig.memory.bytes, before);
     rig_expects(&rig, "open\nbinary of 1048576\n");
@@ -166,12 +166,12 @@ static void chunks_are_not_put_together(void **state)
                           (void (*)(struct pirn_conn *, const struct pirn_chunk *))1};
     rig_open(&rig);
     size_t before = rig.memory.bytes;
-    peer_write(&rig, "\x02\xfe\x01\x2c\0\0\0\0abc", 11);
+    raw_write(&rig, "\x02\xfe\x01\x2c\0\0\0\0abc", 11);
     rig_turns(&rig);
     assert_int_equal(rig.memory.bytes, before);
     char rest[297] = {0};
-    peer_write(&rig, rest, sizeof rest);
-    peer_write(&rig, "\x80\x82\0\0\0\0yz", 8);
+    raw_write(&rig, rest, sizeof rest);
+    raw_write(&rig, "\x80\x82\0\0\0\0yz", 8);
     rig_turns(&rig);
     assert_int_equal(rig.memory.bytes, before);
     rig_expects(&rig, "open\nfirst binary at 0 of 3, 297 more\nbinary at 3 of 297, 0 more\n"
@@ -192,10 +192,10 @@ static void fragments_go_out(void **state)
     assert_int_equal(pirn_conn_send_fragment(conn, PIRN_TEXT, "b", 1, true), 0);
     assert_int_equal(pirn_conn_send(conn, PIRN_BINARY, "c", 1), 0);
     assert_int_equal(pirn_conn_buffered(conn), 3 + 2 + 3 + 3);
-    PEER_EXPECTS(&rig, "\x01\x01"
-                       "a\x00\x00\x80\x01"
-                       "b\x82\x01"
-                       "c");
+    RAW_EXPECTS(&rig, "\x01\x01"
+                      "a\x00\x00\x80\x01"
+                      "b\x82\x01"
+                      "c");
     assert_int_equal(pirn_conn_buffered(conn), 0);
     rig_end(&rig);
 }
@@ -216,7 +216,7 @@ static void bad_sends_are_refused(void **state)
     assert_int_equal(pirn_conn_send(conn, PIRN_TEXT, NULL, 1), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_conn_ping(conn, bad, 126), -PIRN_E_CONTROL_TOO_LONG);
     assert_int_equal(pirn_conn_close(conn, 1005, PIRN_STR("")), -PIRN_E_CLOSE_CODE);
-    PEER_EXPECTS(&rig, "");
+    RAW_EXPECTS(&rig, "");
     assert_int_equal(rig.memory.bytes, before);
     rig_end(&rig);
 }
@@ -235,11 +235,11 @@ static void answers_leave_together(void **state)
     struct rig rig = {.act = echo, .quiet = true};
     rig_open(&rig);
     for (int i = 0; i < 100; i++)
-        peer_text(&rig, "x");
+        raw_text(&rig, "x");
     size_t before = rig.memory.calls;
     rig_turn(&rig);
     uint8_t got[1000];
-    assert_int_equal(peer_read(&rig, got, sizeof got), 600);
+    assert_int_equal(raw_read(&rig, got, sizeof got), 600);
     assert_int_equal(rig.memory.calls, before);
     rig_end(&rig);
 }
@@ -259,10 +259,10 @@ static void a_pause_stops_at_once(void **state)
     rig_open(&rig);
     const char *const texts[] = {"a", "b", "c", "d"};
     for (size_t i = 0; i < COUNT(texts); i++)
-        peer_text(&rig, texts[i]);
+        raw_text(&rig, texts[i]);
     rig_turns(&rig);
     rig_expects(&rig, "open\ntext a\ntext b\n");
-    peer_text(&rig, "e");
+    raw_text(&rig, "e");
     rig_turns(&rig);
     rig_expects(&rig, "");
     rig.extra = (void *)3;
@@ -284,7 +284,7 @@ static void a_program_may_take_one_at_a_time(void **state)
     char texts[7 * 1000];
     for (int i = 0; i < 1000; i++)
         memcpy(texts + 7 * i, "\x81\x81\0\0\0\0s", 7);
-    peer_write(&rig, texts, sizeof texts);
+    raw_write(&rig, texts, sizeof texts);
     for (size_t i = 1; i <= 1000; i++) {
         rig.extra = (void *)(uintptr_t)i;
         pirn_conn_resume(rig.conn);
@@ -301,15 +301,15 @@ static void a_message_in_pieces_survives_a_pause(void **state)
     rig_open(&rig);
     char payload[300];
     memset(payload, 'z', sizeof payload);
-    peer_frame(&rig, PIRN_TEXT, false, payload, 300);
+    raw_frame(&rig, PIRN_TEXT, false, payload, 300);
     rig_turns(&rig);
-    peer_frame(&rig, PIRN_CONTINUATION, true, payload, 300);
-    peer_frame(&rig, PIRN_TEXT, false, payload, 300);
+    raw_frame(&rig, PIRN_CONTINUATION, true, payload, 300);
+    raw_frame(&rig, PIRN_TEXT, false, payload, 300);
     rig_turns(&rig);
     rig_expects(&rig, "open\ntext of 600\n");
     pirn_conn_resume(rig.conn);
     rig_turns(&rig);
-    peer_frame(&rig, PIRN_CONTINUATION, true, payload, 100);
+    raw_frame(&rig, PIRN_CONTINUATION, true, payload, 100);
     rig_turns(&rig);
     rig_expects(&rig, "text of 400\n");
     rig_end(&rig);
@@ -322,8 +322,8 @@ static void a_gone_peer_is_told_after_the_pause(void **state)
         struct rig rig = {.tcp = tcp};
         rig_open(&rig);
         pirn_conn_pause(rig.conn);
-        peer_text(&rig, "last");
-        tcp ? peer_reset(&rig) : peer_close(&rig);
+        raw_text(&rig, "last");
+        tcp ? raw_reset(&rig) : raw_close(&rig);
         for (int i = 0; i < 3; i++)
             rig_turn(&rig);
         assert_int_equal(pirn_loop_dispatch(rig.loop), 0); /* it does not spin */

@@ -43,10 +43,10 @@ static void the_peer_closes(void **state)
         size_t len = strlen(rows[i].payload);
         uint8_t answer[4] = {0x88, (uint8_t)(len ? 2 : 0)};
         memcpy(answer + 2, rows[i].payload, len ? 2 : 0);
-        peer_frame(&rig, PIRN_CLOSE, true, rows[i].payload, len);
-        peer_text(&rig, "too late");
-        peer_expects(&rig, answer, len ? 4 : 2);
-        assert_false(peer_sees_end(&rig));
+        raw_frame(&rig, PIRN_CLOSE, true, rows[i].payload, len);
+        raw_text(&rig, "too late");
+        raw_expects(&rig, answer, len ? 4 : 2);
+        assert_false(raw_sees_end(&rig));
         INFO(&rig, rows[i].code, rows[i].sent, PIRN_ORIGIN_REMOTE, PIRN_LAYER_WEBSOCKET, true,
              PIRN_E_NONE);
         assert_int_equal(rig.info.has_code, len > 0);
@@ -75,8 +75,8 @@ static void the_answer_may_be_another(void **state)
     (void)state;
     struct rig rig = {.act = answer_with_4000};
     rig_open(&rig);
-    peer_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
-    PEER_EXPECTS(&rig, "\x88\x04\x0f\xa0no");
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
+    RAW_EXPECTS(&rig, "\x88\x04\x0f\xa0no");
     INFO(&rig, 1000, 4000, PIRN_ORIGIN_REMOTE, PIRN_LAYER_WEBSOCKET, true, PIRN_E_NONE);
     rig_end(&rig);
 }
@@ -93,8 +93,8 @@ static void there_may_be_no_answer(void **state)
     (void)state;
     struct rig rig = {.act = terminate_at_request, .tcp = true};
     rig_open(&rig);
-    peer_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
-    assert_true(peer_sees_end(&rig));
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
+    assert_true(raw_sees_end(&rig));
     INFO(&rig, 1000, 0, PIRN_ORIGIN_REMOTE, PIRN_LAYER_APPLICATION, false, PIRN_E_TERMINATED);
     rig_expects(&rig, "open\nrequest 1000 \nterminated by us\n");
     rig_end(&rig);
@@ -113,12 +113,12 @@ static void answers_leave_before_the_close(void **state)
     (void)state;
     struct rig rig = {.act = echo};
     rig_open(&rig);
-    peer_text(&rig, "a");
-    peer_text(&rig, "b");
-    peer_frame(&rig, PIRN_CLOSE, true, "", 0);
-    PEER_EXPECTS(&rig, "\x81\x04"
-                       "echo\x81\x04"
-                       "echo\x88\x00");
+    raw_text(&rig, "a");
+    raw_text(&rig, "b");
+    raw_frame(&rig, PIRN_CLOSE, true, "", 0);
+    RAW_EXPECTS(&rig, "\x81\x04"
+                      "echo\x81\x04"
+                      "echo\x88\x00");
     rig_end(&rig);
 }
 
@@ -134,14 +134,14 @@ static void we_close(void **state)
     assert_int_equal(pirn_conn_close(rig.conn, 1000, PIRN_STR("done")), -PIRN_E_CLOSED);
     assert_int_equal(pirn_conn_send(rig.conn, PIRN_TEXT, "x", 1), -PIRN_E_CLOSED);
     assert_int_equal(pirn_conn_state(rig.conn), PIRN_CLOSING);
-    PEER_EXPECTS(&rig, "\x81\x03"
-                       "bye\x88\x06\x03\xe8"
-                       "done");
-    peer_text(&rig, "still");
+    RAW_EXPECTS(&rig, "\x81\x03"
+                      "bye\x88\x06\x03\xe8"
+                      "done");
+    raw_text(&rig, "still");
     rig_turns(&rig);
     rig_expects(&rig, "open\ntext still\n");
-    peer_frame(&rig, PIRN_CLOSE, true, "\x03\xe9", 2);
-    assert_false(peer_sees_end(&rig));
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe9", 2);
+    assert_false(raw_sees_end(&rig));
     INFO(&rig, 1001, 1000, PIRN_ORIGIN_LOCAL, PIRN_LAYER_WEBSOCKET, true, PIRN_E_NONE);
     rig_expects(&rig, "request 1001 \nclosed by us: 1000 Normal Closure\n");
     rig_end(&rig);
@@ -153,11 +153,11 @@ static void we_close_and_nobody_answers(void **state)
     struct rig rig = {.tcp = true};
     rig_open(&rig);
     assert_int_equal(pirn_conn_close(rig.conn, 0, PIRN_STR("")), 0);
-    PEER_EXPECTS(&rig, "\x88\x00");
+    RAW_EXPECTS(&rig, "\x88\x00");
     rig_pass(&rig, 5 * SECOND - 10);
     assert_int_equal(rig.closes, 0);
     rig_pass(&rig, 20);
-    assert_true(peer_sees_end(&rig));
+    assert_true(raw_sees_end(&rig));
     INFO(&rig, 1006, 1005, PIRN_ORIGIN_LOCAL, PIRN_LAYER_TIMEOUT, false, PIRN_E_CLOSE_TIMEOUT);
     rig_expects(&rig, "open\nlost (timeout): no close frame within 5000 ms\n");
     rig_end(&rig);
@@ -169,17 +169,17 @@ static void a_client_waits_for_the_server_to_end(void **state)
     for (int overdue = 0; overdue < 2; overdue++) {
         struct rig rig = {.role = PIRN_CLIENT};
         rig_open(&rig);
-        peer_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
+        raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
         rig_turns(&rig);
         uint8_t answer[16];
-        assert_int_equal(peer_read(&rig, answer, sizeof answer), 8);
+        assert_int_equal(raw_read(&rig, answer, sizeof answer), 8);
         assert_int_equal(rig.closes, 0);
-        peer_write(&rig, "noise", 5);
+        raw_write(&rig, "noise", 5);
         rig_turns(&rig);
         if (overdue)
             rig_pass(&rig, 5 * SECOND + 10);
         else
-            peer_close(&rig);
+            raw_close(&rig);
         rig_turns(&rig);
         INFO(&rig, 1000, 1000, PIRN_ORIGIN_REMOTE, PIRN_LAYER_WEBSOCKET, true, PIRN_E_NONE);
         rig_end(&rig);
@@ -202,7 +202,7 @@ static void we_terminate(void **state)
     pirn_conn_resume(rig.conn);
     char text[64];
     assert_string_equal(pirn_conn_peer(rig.conn, text, sizeof text), "unknown");
-    assert_true(peer_sees_end(&rig));
+    assert_true(raw_sees_end(&rig));
     INFO(&rig, 1006, 0, PIRN_ORIGIN_LOCAL, PIRN_LAYER_APPLICATION, false, PIRN_E_TERMINATED);
     rig_expects(&rig, "open\nterminated by us\n");
     rig_end(&rig);
@@ -229,23 +229,23 @@ static void bad_frames_fail(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct rig rig = {.tcp = true};
         rig_open(&rig);
-        peer_text(&rig, "good");
-        peer_write(&rig, rows[i].bytes, rows[i].len);
-        peer_text(&rig, "not heard");
+        raw_text(&rig, "good");
+        raw_write(&rig, rows[i].bytes, rows[i].len);
+        raw_text(&rig, "not heard");
         rig_turns(&rig);
         uint8_t got[200];
-        size_t len = peer_read(&rig, got, sizeof got);
+        size_t len = raw_read(&rig, got, sizeof got);
         const char *reason = strchr(rows[i].text, '1') + 5;
         assert_int_equal(len, 4 + strlen(reason));
         assert_int_equal(got[0], 0x88);
         assert_int_equal(got[2] << 8 | got[3], rows[i].code);
         assert_memory_equal(got + 4, reason, len - 4);
         /* Our side has ended; what still comes is thrown away until the peer ends its own. */
-        assert_false(peer_sees_end(&rig));
-        peer_text(&rig, "not heard");
+        assert_false(raw_sees_end(&rig));
+        raw_text(&rig, "not heard");
         rig_turns(&rig);
         assert_int_equal(rig.closes, 0);
-        peer_close(&rig);
+        raw_close(&rig);
         rig_turns(&rig);
         INFO(&rig, 1006, rows[i].code, PIRN_ORIGIN_LOCAL, PIRN_LAYER_WEBSOCKET, false,
              rows[i].error);
@@ -259,9 +259,9 @@ static void a_failed_peer_has_five_seconds(void **state)
     (void)state;
     struct rig rig = {.tcp = true};
     rig_open(&rig);
-    peer_write(&rig, "\x83\x80", 2);
+    raw_write(&rig, "\x83\x80", 2);
     for (int i = 0; i < 49; i++) {
-        peer_text(&rig, "flood");
+        raw_text(&rig, "flood");
         rig_pass(&rig, 100);
     }
     assert_int_equal(rig.closes, 0);
@@ -290,12 +290,12 @@ static void a_lost_peer_says_how(void **state)
             rig_open(&rig);
             if (closing) {
                 assert_int_equal(pirn_conn_close(rig.conn, 1000, PIRN_STR("")), 0);
-                PEER_EXPECTS(&rig, "\x88\x02\x03\xe8");
+                RAW_EXPECTS(&rig, "\x88\x02\x03\xe8");
             }
             if (rows[i].way == 1)
-                peer_reset(&rig);
+                raw_reset(&rig);
             else if (rows[i].way == 0)
-                peer_close(&rig);
+                raw_close(&rig);
             else
                 shutdown(rig.peer, SHUT_WR);
             rig_turns(&rig);
@@ -313,8 +313,8 @@ static void a_close_is_heard_behind_a_broken_pipe(void **state)
     (void)state;
     struct rig rig = {0};
     rig_open(&rig);
-    peer_frame(&rig, PIRN_CLOSE, true, "\x03\xe9gone", 6);
-    peer_close(&rig);
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe9gone", 6);
+    raw_close(&rig);
     assert_int_equal(pirn_conn_send(rig.conn, PIRN_TEXT, "x", 1), 0);
     rig_turns(&rig);
     INFO(&rig, 1001, 0, PIRN_ORIGIN_REMOTE, PIRN_LAYER_TCP, false, PIRN_E_SYSTEM);
@@ -331,20 +331,20 @@ static void a_silent_peer_is_found(void **state)
     struct rig rig = {0};
     rig_open(&rig);
     rig_pass(&rig, 20 * SECOND + 5);
-    PEER_EXPECTS(&rig, "\x89\x08pirn\0\0\0\1");
+    RAW_EXPECTS(&rig, "\x89\x08pirn\0\0\0\1");
     rig_now_us += 7000;
-    peer_frame(&rig, PIRN_PONG, true, "pirn\0\0\0\1", 8);
+    raw_frame(&rig, PIRN_PONG, true, "pirn\0\0\0\1", 8);
     rig_turns(&rig);
     rig_expects(&rig, "open\nrtt 7000\n");
     assert_int_equal(pirn_conn_rtt_us(rig.conn), 7000);
     rig_pass(&rig, 20 * SECOND);
-    PEER_EXPECTS(&rig, "\x89\x08pirn\0\0\0\2");
+    RAW_EXPECTS(&rig, "\x89\x08pirn\0\0\0\2");
     rig_pass(&rig, 20 * SECOND + 10);
     assert_int_equal(rig.closes, 1);
     INFO(&rig, 1006, 1011, PIRN_ORIGIN_LOCAL, PIRN_LAYER_TIMEOUT, false, PIRN_E_PING_TIMEOUT);
     assert_string_equal(rig.text, "lost (timeout): ping timeout: no pong within 20000 ms");
     uint8_t got[64];
-    assert_int_equal(peer_read(&rig, got, sizeof got), 41);
+    assert_int_equal(raw_read(&rig, got, sizeof got), 41);
     assert_memory_equal(got, "\x88\x27\x03\xf3ping timeout", 16);
     rig_end(&rig);
 }
@@ -355,16 +355,16 @@ static void keep_alive_waits_in_a_pause(void **state)
     struct rig rig = {0};
     rig_open(&rig);
     rig_pass(&rig, 20 * SECOND + 5);
-    PEER_EXPECTS(&rig, "\x89\x08pirn\0\0\0\1");
+    RAW_EXPECTS(&rig, "\x89\x08pirn\0\0\0\1");
     pirn_conn_pause(rig.conn);
-    peer_frame(&rig, PIRN_PONG, true, "pirn\0\0\0\1", 8);
+    raw_frame(&rig, PIRN_PONG, true, "pirn\0\0\0\1", 8);
     rig_pass(&rig, 100 * SECOND);
-    PEER_EXPECTS(&rig, "");
+    RAW_EXPECTS(&rig, "");
     pirn_conn_resume(rig.conn);
     rig_pass(&rig, 1);
     assert_int_equal(rig.closes, 0);
     rig_pass(&rig, 20 * SECOND + 5);
-    PEER_EXPECTS(&rig, "\x89\x08pirn\0\0\0\2");
+    RAW_EXPECTS(&rig, "\x89\x08pirn\0\0\0\2");
     rig_end(&rig);
 }
 
@@ -375,7 +375,7 @@ static void closing_goes_on_in_a_pause(void **state)
     rig_open(&rig);
     pirn_conn_pause(rig.conn);
     assert_int_equal(pirn_conn_close(rig.conn, 1000, PIRN_STR("")), 0);
-    PEER_EXPECTS(&rig, "\x88\x02\x03\xe8");
+    RAW_EXPECTS(&rig, "\x88\x02\x03\xe8");
     rig_pass(&rig, 5 * SECOND + 5);
     assert_int_equal(rig.closes, 1);
     rig_end(&rig);
@@ -388,7 +388,7 @@ static void a_jump_of_the_clock_is_one_interval(void **state)
     struct rig rig = {0};
     rig_open(&rig);
     rig_pass(&rig, 3600 * SECOND);
-    PEER_EXPECTS(&rig, "\x89\x08pirn\0\0\0\1");
+    RAW_EXPECTS(&rig, "\x89\x08pirn\0\0\0\1");
     rig_end(&rig);
 }
 
@@ -400,9 +400,9 @@ static void traffic_does_not_touch_the_timer(void **state)
     char got[16];
     for (int i = 0; i < 10; i++) {
         rig_now_us += 1000000;
-        peer_text(&rig, "x");
+        raw_text(&rig, "x");
         rig_turns(&rig);
-        assert_int_equal(peer_read(&rig, got, sizeof got), 6);
+        assert_int_equal(raw_read(&rig, got, sizeof got), 6);
         assert_in_range(pirn_loop_timeout_ms(rig.loop), 1, 20 * SECOND - 1000 * (i + 1) + 1);
     }
     rig_end(&rig);

@@ -38,7 +38,7 @@ static void the_queue_has_a_high_mark(void **state)
     send_until_refused(rig.conn, 0);
     assert_in_range(pirn_conn_buffered(rig.conn), 64 * KIB, 64 * KIB + FRAME);
     assert_in_range(rig.memory.bytes - before, 64 * KIB, 132 * KIB);
-    peer_text(&rig, "held");
+    raw_text(&rig, "held");
     rig_turns(&rig);
     rig_expects(&rig, "open\n");
     pirn_conn_terminate(rig.conn);
@@ -55,16 +55,16 @@ static void drain_is_told_at_the_low_mark(void **state)
     for (int round = 0; round < 2; round++) {
         size_t taken = send_until_refused(rig.conn, 0), i = 0;
         uint8_t frame[FRAME];
-        peer_text(&rig, "held");
+        raw_text(&rig, "held");
         while (pirn_conn_buffered(rig.conn) > 20 * KIB) {
             rig_expects(&rig, "");
-            peer_read_all(&rig, frame, sizeof frame);
+            raw_read_all(&rig, frame, sizeof frame);
             check_frame(frame, i++);
         }
         rig_turns(&rig);
         rig_expects(&rig, "drain\ntext held\n");
         for (; i < taken; i++) {
-            peer_read_all(&rig, frame, sizeof frame);
+            raw_read_all(&rig, frame, sizeof frame);
             check_frame(frame, i);
         }
         assert_int_equal(pirn_conn_buffered(rig.conn), 0);
@@ -81,7 +81,7 @@ static void a_full_queue_may_drop(void **state)
                       .config = {.high_water_bytes = 64 * KIB, .when_full = PIRN_FULL_DROP}};
     rig_open(&rig);
     send_until_refused(rig.conn, 0);
-    peer_text(&rig, "heard");
+    raw_text(&rig, "heard");
     rig_turns(&rig);
     rig_expects(&rig, "open\ntext heard\n");
     rig_end(&rig);
@@ -97,11 +97,11 @@ static void a_full_queue_may_close(void **state)
     assert_int_equal(pirn_conn_state(rig.conn), PIRN_CLOSING);
     uint8_t frame[FRAME];
     for (size_t i = 0; i < taken; i++) {
-        peer_read_all(&rig, frame, sizeof frame);
+        raw_read_all(&rig, frame, sizeof frame);
         check_frame(frame, i);
     }
-    PEER_EXPECTS(&rig, "\x88\x14\x03\xf5send queue is full");
-    peer_frame(&rig, PIRN_CLOSE, true, "\x03\xf5", 2);
+    RAW_EXPECTS(&rig, "\x88\x14\x03\xf5send queue is full");
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xf5", 2);
     rig_turns(&rig);
     rig_expects(&rig, "open\ndrain\nrequest 1013 \nclosed by us: 1013 Try Again Later\n");
     rig_end(&rig);
@@ -150,7 +150,7 @@ static void an_echo_loses_nothing(void **state)
                 written += sent > 0 ? (size_t)sent : 0;
             }
             rig_turn(&rig);
-            read += peer_read(&rig, out + read, total_out - read);
+            read += raw_read(&rig, out + read, total_out - read);
         }
         for (uint32_t i = 0; i < COUNTED; i++)
             assert_memory_equal(out + i * (SIZE + 2) + 2, &i, sizeof i);
@@ -193,7 +193,7 @@ static void a_slow_peer_is_not_stalled(void **state)
     size_t taken = send_until_refused(rig.conn, 0);
     uint8_t frame[FRAME];
     for (size_t i = 0; i < taken; i++) {
-        peer_read_all(&rig, frame, sizeof frame);
+        raw_read_all(&rig, frame, sizeof frame);
         check_frame(frame, i);
         if (i % 10 == 0)
             rig_pass(&rig, 20 * SECOND);
@@ -214,10 +214,10 @@ static void a_close_waits_for_the_queue(void **state)
     rig_pass(&rig, 20 * SECOND);
     uint8_t frame[FRAME];
     for (size_t i = 0; i < taken; i++) {
-        peer_read_all(&rig, frame, sizeof frame);
+        raw_read_all(&rig, frame, sizeof frame);
         check_frame(frame, i);
     }
-    PEER_EXPECTS(&rig, "\x88\x02\x03\xe8");
+    RAW_EXPECTS(&rig, "\x88\x02\x03\xe8");
     rig_pass(&rig, 4 * SECOND);
     assert_int_equal(rig.closes, 0);
     rig_pass(&rig, 1 * SECOND + 10);
@@ -233,7 +233,7 @@ static void an_answer_that_cannot_leave_is_given_up(void **state)
                       .config = {.high_water_bytes = 64 * KIB, .when_full = PIRN_FULL_DROP}};
     rig_open(&rig);
     send_until_refused(rig.conn, 0);
-    peer_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
     rig_turns(&rig);
     rig_pass(&rig, 4 * SECOND);
     rig_expects(&rig, "open\nrequest 1000 \n");
@@ -247,12 +247,12 @@ static void an_answer_that_cannot_leave_is_given_up(void **state)
 
 static size_t next_frame(struct rig *rig, uint8_t *frame)
 {
-    peer_read_all(rig, frame, 2);
+    raw_read_all(rig, frame, 2);
     size_t header = frame[1] == 126 ? 4 : 2;
     if (header == 4)
-        peer_read_all(rig, frame + 2, 2);
+        raw_read_all(rig, frame + 2, 2);
     size_t len = header == 4 ? (size_t)frame[2] << 8 | frame[3] : frame[1];
-    peer_read_all(rig, frame + header, len);
+    raw_read_all(rig, frame + header, len);
     return header + len;
 }
 
@@ -323,10 +323,10 @@ static void a_flood_of_pings_costs_nothing(void **state)
         for (size_t i = 0; i < sizeof flood; i += 131)
             memcpy(flood + i, "\x89\xfd\0\0\0\0", 6);
         for (int i = 0; i < 16 * MIB / (int)sizeof flood; i++)
-            peer_write(&rig, flood, sizeof flood);
+            raw_write(&rig, flood, sizeof flood);
         assert_in_range(rig.memory.peak - base, 0, 64 * KIB);
         assert_int_equal(rig.closes, 0);
-        peer_frame(&rig, PIRN_PING, true, "latest", 6);
+        raw_frame(&rig, PIRN_PING, true, "latest", 6);
         uint8_t got[131];
         do
             next_frame(&rig, got);
@@ -344,18 +344,18 @@ static void every_ping_of_a_few_is_answered(void **state)
     struct rig rig = {0};
     rig_open(&rig);
     for (int i = 0; i < 10; i++)
-        peer_frame(&rig, PIRN_PING, true, &"0123456789"[i], 1);
-    PEER_EXPECTS(&rig, "\x8a\x01"
-                       "0\x8a\x01"
-                       "1\x8a\x01"
-                       "2\x8a\x01"
-                       "3\x8a\x01"
-                       "4\x8a\x01"
-                       "5\x8a\x01"
-                       "6\x8a\x01"
-                       "7\x8a\x01"
-                       "8\x8a\x01"
-                       "9");
+        raw_frame(&rig, PIRN_PING, true, &"0123456789"[i], 1);
+    RAW_EXPECTS(&rig, "\x8a\x01"
+                      "0\x8a\x01"
+                      "1\x8a\x01"
+                      "2\x8a\x01"
+                      "3\x8a\x01"
+                      "4\x8a\x01"
+                      "5\x8a\x01"
+                      "6\x8a\x01"
+                      "7\x8a\x01"
+                      "8\x8a\x01"
+                      "9");
     rig_end(&rig);
 }
 
@@ -375,7 +375,7 @@ static void on_drain_may_send(void **state)
     uint8_t bytes[4096];
     for (int i = 0; i < 400; i++) {
         rig_turn(&rig);
-        peer_read(&rig, bytes, sizeof bytes);
+        raw_read(&rig, bytes, sizeof bytes);
     }
     rig_expects(&rig, "open\ndrain\ndrain\ndrain\ndrain\n");
     assert_int_equal(pirn_conn_buffered(rig.conn), 0);
@@ -395,7 +395,7 @@ static void large_payloads_are_not_copied(void **state)
     assert_int_equal(rig.memory.calls, calls);
     assert_int_equal(pirn_conn_buffered(rig.conn), 0);
     uint8_t got[3 + 4 + sizeof payload];
-    peer_read_all(&rig, got, sizeof got);
+    raw_read_all(&rig, got, sizeof got);
     assert_memory_equal(got,
                         "\x81\x01"
                         "a\x82\x7e\x80\x00",

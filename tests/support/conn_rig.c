@@ -270,7 +270,7 @@ void rig_end(struct rig *rig)
 
 /* ---- the peer */
 
-void peer_write(struct rig *rig, const void *data, size_t len)
+void raw_write(struct rig *rig, const void *data, size_t len)
 {
     const char *from = data;
     for (int tries = 0; len > 0; tries++) {
@@ -285,7 +285,7 @@ void peer_write(struct rig *rig, const void *data, size_t len)
     }
 }
 
-void peer_frame(struct rig *rig, unsigned opcode, bool fin, const void *payload, size_t len)
+void raw_frame(struct rig *rig, unsigned opcode, bool fin, const void *payload, size_t len)
 {
     struct pirn_frame frame = {.fin = fin,
                                .masked = rig->role == PIRN_SERVER,
@@ -295,41 +295,41 @@ void peer_frame(struct rig *rig, unsigned opcode, bool fin, const void *payload,
     uint8_t *bytes = malloc(len + PIRN_FRAME_HEADER_MAX);
     int64_t size = pirn_frame_encode(bytes, len + PIRN_FRAME_HEADER_MAX, &frame, payload);
     assert_true(size > 0);
-    peer_write(rig, bytes, (size_t)size);
+    raw_write(rig, bytes, (size_t)size);
     free(bytes);
 }
 
-void peer_text(struct rig *rig, const char *text)
+void raw_text(struct rig *rig, const char *text)
 {
-    peer_frame(rig, PIRN_TEXT, true, text, strlen(text));
+    raw_frame(rig, PIRN_TEXT, true, text, strlen(text));
 }
 
-void peer_close(struct rig *rig)
+void raw_close(struct rig *rig)
 {
     close(rig->peer);
     rig->peer = -1;
 }
 
-void peer_reset(struct rig *rig)
+void raw_reset(struct rig *rig)
 {
     struct linger now = {.l_onoff = 1};
     assert_int_equal(setsockopt(rig->peer, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
-    peer_close(rig);
+    raw_close(rig);
 }
 
-size_t peer_read(struct rig *rig, void *data, size_t cap)
+size_t raw_read(struct rig *rig, void *data, size_t cap)
 {
     ssize_t got = recv(rig->peer, data, cap, 0);
     return got > 0 ? (size_t)got : 0;
 }
 
-void peer_read_all(struct rig *rig, void *data, size_t len)
+void raw_read_all(struct rig *rig, void *data, size_t len)
 {
     char *to = data;
     for (int tries = 0; len > 0; tries++) {
         assert_true(tries < 100000);
         rig_turn(rig);
-        size_t got = peer_read(rig, to, len);
+        size_t got = raw_read(rig, to, len);
         to += got;
         len -= got;
     }
@@ -343,11 +343,11 @@ static void print_bytes(const char *what, const uint8_t *data, size_t len)
     fprintf(stderr, "\n");
 }
 
-void peer_expects(struct rig *rig, const void *data, size_t len)
+void raw_expects(struct rig *rig, const void *data, size_t len)
 {
     uint8_t got[65536];
     rig_turns(rig);
-    size_t got_len = peer_read(rig, got, sizeof got);
+    size_t got_len = raw_read(rig, got, sizeof got);
     if (got_len != len || memcmp(got, data, len) != 0) {
         print_bytes("expected", data, len);
         print_bytes("got", got, got_len);
@@ -355,7 +355,7 @@ void peer_expects(struct rig *rig, const void *data, size_t len)
     }
 }
 
-bool peer_sees_end(struct rig *rig)
+bool raw_sees_end(struct rig *rig)
 {
     char byte;
     rig_turns(rig);

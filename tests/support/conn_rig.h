@@ -69,20 +69,20 @@ void rig_pass(struct rig *rig, uint64_t ms);
 void rig_end(struct rig *rig);
 
 /* The peer. write: all of it, with turns of the loop between if need be. */
-void peer_write(struct rig *rig, const void *data, size_t len);
-void peer_frame(struct rig *rig, unsigned opcode, bool fin, const void *payload, size_t len);
-void peer_text(struct rig *rig, const char *text);
-void peer_close(struct rig *rig); /* the socket */
-void peer_reset(struct rig *rig);
+void raw_write(struct rig *rig, const void *data, size_t len);
+void raw_frame(struct rig *rig, unsigned opcode, bool fin, const void *payload, size_t len);
+void raw_text(struct rig *rig, const char *text);
+void raw_close(struct rig *rig); /* the socket */
+void raw_reset(struct rig *rig);
 /* Reads what is there, at most cap bytes. */
-size_t peer_read(struct rig *rig, void *data, size_t cap);
+size_t raw_read(struct rig *rig, void *data, size_t cap);
 /* Turns the loop until len bytes have come. */
-void peer_read_all(struct rig *rig, void *data, size_t len);
+void raw_read_all(struct rig *rig, void *data, size_t len);
 /* Turns, and expects exactly these bytes. */
-void peer_expects(struct rig *rig, const void *data, size_t len);
+void raw_expects(struct rig *rig, const void *data, size_t len);
 /* Turns until the connection ended its side; whether by a reset. */
-bool peer_sees_end(struct rig *rig);
-#define PEER_EXPECTS(rig, literal) peer_expects(rig, literal, sizeof(literal) - 1)
+bool raw_sees_end(struct rig *rig);
+#define RAW_EXPECTS(rig, literal) raw_expects(rig, literal, sizeof(literal) - 1)
 
 /* The log since the last call is expected to be this: "open\n" "text abc\n" ... */
 void rig_expects(struct rig *rig, const char *log);
