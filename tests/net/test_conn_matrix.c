@@ -1,0 +1,240 @@
+/* Every callback does everything to its own connection, to its neighbour and to both: nothing is
+ * delivered behind an end, and each end is told once. */
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn_rig.h"
+
+enum action {
+    NOTHING,
+    SEND,
+    SEND_LARGE,
+    SEND_FRAGMENT,
+    FILL,
+    PING,
+    CLOSE,
+    CLOSE_TWICE,
+    TERMINATE,
+    SEND_AND_TERMINATE,
+    CLOSE_AND_TERMINATE,
+    TERMINATE_AND_USE,
+    PAUSE,
+    RESUME,
+    PAUSE_AND_RESUME,
+    PAUSE_AND_TERMINATE,
+    OPEN_ANOTHER,
+    STOP_LOOP,
+    ACTIONS
+};
+
+enum { SELF = 1, NEIGHBOUR = 2 };
+
+/* Two connections: rig->conn and the neighbour. */
+struct matrix {
+    struct rig rig;
+    struct pirn_conn *neighbour;
+    int neighbours_peer, others_peer;
+    enum rig_moment moment;
+    enum action action;
+    int whom;
+    bool acted, ended_self, told_after_end;
+};
+
+static void use(struct pirn_conn *conn)
+{
+    char text[64];
+    assert_true(pirn_conn_send(conn, PIRN_TEXT, "x", 1) < 0);
+    assert_true(pirn_conn_ping(conn, "x", 1) < 0);
+    assert_true(pirn_conn_close(conn, 1000, PIRN_STR("")) < 0);
+    assert_int_equal(pirn_conn_state(conn), PIRN_CLOSED);
+    pirn_conn_pause(conn);
+    pirn_conn_resume(conn);
+    pirn_conn_terminate(conn);
+    pirn_conn_peer(conn, text, sizeof text);
+    pirn_conn_buffered(conn);
+}
+
+static void open_another(struct matrix *matrix)
+{
+    if (matrix->others_peer < 0)
+        assert_non_null(rig_connect(&matrix->rig, &matrix->others_peer));
+}
+
+static void perform(struct matrix *matrix, struct pirn_conn *conn)
+{
+    static char large[70000];
+    switch (matrix->action) {
+    case SEND:
+        pirn_conn_send(conn, PIRN_TEXT, "x", 1);
+        break;
+    case SEND_LARGE:
+        pirn_conn_send(conn, PIRN_BINARY, large, sizeof large);
+        break;
+    case SEND_FRAGMENT:
+        pirn_conn_send_fragment(conn, PIRN_TEXT, "x", 1, false);
+        break;
+    case FILL:
+        for (int i = 0; i < 100 && pirn_conn_send(conn, PIRN_BINARY, large, 3000) == 0; i++)
+            ;
+        break;
+    case PING:
+        pirn_conn_ping(conn, "x", 1);
+        break;
+    case CLOSE_TWICE:
+        pirn_conn_close(conn, 4000, PIRN_STR("once"));
+        /* fall through */
+    case CLOSE:
+        pirn_conn_close(conn, 1000, PIRN_STR("why"));
+        break;
+    case SEND_AND_TERMINATE:
+        pirn_conn_send(conn, PIRN_TEXT, large, 1000);
+        pirn_conn_terminate(conn);
+        break;
+    case CLOSE_AND_TERMINATE:
+        pirn_conn_close(conn, 1000, PIRN_STR("why"));
+        /* fall through */
+    case TERMINATE:
+        pirn_conn_terminate(conn);
+        break;
+    case TERMINATE_AND_USE:
+        pirn_conn_terminate(conn);
+        use(conn);
+        break;
+    case PAUSE_AND_TERMINATE:
+        pirn_conn_pause(conn);
+        pirn_conn_terminate(conn);
+        break;
+    case PAUSE:
+        pirn_conn_pause(conn);
+        break;
+    case PAUSE_AND_RESUME:
+        pirn_conn_pause(conn);
+        /* fall through */
+    case RESUME:
+        pirn_conn_resume(conn);
+        break;
+    case OPEN_ANOTHER:
+        open_another(matrix);
+        break;
+    case STOP_LOOP:
+        pirn_loop_stop(matrix->rig.loop);
+        break;
+    default:
+        break;
+    }
+}
+
+static void act(struct rig *rig, struct pirn_conn *conn, enum rig_moment moment)
+{
+    struct matrix *matrix = (struct matrix *)(void *)rig;
+    if (conn != rig->conn && !(moment == ON_OPEN && !rig->conn)) {
+        if (conn == matrix->neighbour && moment == ON_CLOSE)
+            matrix->neighbour = NULL;
+        return;
+    }
+    matrix->told_after_end |= matrix->ended_self && moment != ON_CLOSE;
+    if (moment != matrix->moment || matrix->acted)
+        return;
+    matrix->acted = true;
+    if (matrix->whom & NEIGHBOUR && matrix->neighbour)
+        perform(matrix, matrix->neighbour);
+    if (matrix->whom & SELF) {
+        matrix->ended_self =
+            matrix->action == TERMINATE ||
+            (matrix->action >= SEND_AND_TERMINATE && matrix->action <= TERMINATE_AND_USE) ||
+            matrix->action == PAUSE_AND_TERMINATE;
+        perform(matrix, conn);
+    }
+}
+
+static void say(struct matrix *matrix, const char *bytes, size_t len)
+{
+    static char got[100000];
+    send(matrix->rig.peer, bytes, len, MSG_NOSIGNAL);
+    for (int i = 0; i < 4; i++) {
+        rig_turn(&matrix->rig);
+        raw_read(&matrix->rig, got, sizeof got);
+    }
+}
+#define SAY(matrix, literal) say(matrix, literal, sizeof(literal) - 1)
+
+static void converse(struct matrix *matrix)
+{
+    struct rig *rig = &matrix->rig;
+    if (rig->conn) { /* what makes on_drain come */
+        static char large[30000];
+        while (pirn_conn_send(rig->conn, PIRN_BINARY, large, sizeof large) == 0)
+            ;
+    }
+    static char got[100000];
+    for (int i = 0; i < 30; i++) {
+        rig_turn(rig);
+        raw_read(rig, got, sizeof got);
+    }
+    SAY(matrix, "\x81\x81\0\0\0\0a\x89\x81\0\0\0\0b\x8a\x81\0\0\0\0c\x81\x81\0\0\0\0d");
+    SAY(matrix, "\x01\x83\0\0\0\0in ");
+    SAY(matrix, "\x89\x84\0\0\0\0pi");
+    SAY(matrix, "ng\x80\x86\0\0\0\0pieces\x8a\x80\0\0\0\0");
+    if (rig->conn)
+        pirn_conn_resume(rig->conn);
+    SAY(matrix, "\x88\x82\0\0\0\0\x03\xe8\x81\x81\0\0\0\0z");
+    if (rig->conn)
+        pirn_conn_resume(rig->conn);
+    SAY(matrix, "");
+    rig_pass(rig, 6000);
+}
+
+static void try_cell(enum rig_moment moment, enum action action, int whom, bool chunks)
+{
+    struct matrix matrix = {
+        .rig = {.act = act,
+                .quiet = true,
+                .peer_buffer = 20000,
+                .config = {.user_bytes = 8, .high_water_bytes = 50000}},
+        .moment = moment,
+        .action = action,
+        .whom = whom,
+        .others_peer = -1,
+    };
+    struct rig *rig = &matrix.rig;
+    if (chunks)
+        rig->config.handlers.on_chunk = (void (*)(struct pirn_conn *, const struct pirn_chunk *))1;
+    rig_start(rig);
+    rig->act = NULL;
+    matrix.neighbour = rig_connect(rig, &matrix.neighbours_peer);
+    rig->act = act;
+    rig->conn = rig_connect(rig, &rig->peer);
+    size_t opened = 2;
+    converse(&matrix);
+    opened += matrix.others_peer >= 0;
+    assert_true(matrix.acted);
+    assert_false(matrix.told_after_end);
+    assert_null(rig->conn);
+    while (rig->owner.first)
+        pirn__conn_destroy(rig->owner.first);
+    assert_int_equal(rig->closes, opened);
+    close(matrix.neighbours_peer);
+    if (matrix.others_peer >= 0)
+        close(matrix.others_peer);
+    rig_end(rig);
+}
+
+static void everything_may_be_done_everywhere(void **state)
+{
+    (void)state;
+    static const enum rig_moment moments[] = {ON_OPEN, ON_MESSAGE, ON_CHUNK, ON_PING,
+                                              ON_PONG, ON_REQUEST, ON_DRAIN, ON_CLOSE};
+    for (size_t m = 0; m < COUNT(moments); m++)
+        for (int action = NOTHING; action < ACTIONS; action++)
+            for (int whom = SELF; whom <= (SELF | NEIGHBOUR); whom++)
+                try_cell(moments[m], (enum action)action, whom, moments[m] == ON_CHUNK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_may_be_done_everywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
