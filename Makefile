@@ -32,7 +32,9 @@ lint: setup ## check the layout, the walls of the source, the man pages
 
 bench: build ## run the benchmarks
 	@tools/build release
-	@set -e; for source in bench/bench_*.c; do [ -e "$$source" ] || continue; echo "== $$source"; build/$${source%.c}; done
+	@set -e; for source in $(wildcard bench/bench_*.c); do \
+	    echo "== $$source"; build/$${source%.c}; \
+	done
 
 fuzz: setup ## run each fuzz target for FUZZ_SECONDS (20)
 	@tools/build fuzz
