@@ -51,7 +51,6 @@ struct serve {
     char *page;
     size_t page_len;
     bool page_at_root; /* --root has no index.html */
-    bool draining;
 };
 
 /* What is known of a connection until its line is printed. */
@@ -224,10 +223,8 @@ static void signal_came(struct pirn_loop *loop, struct pirn_watch *watch, unsign
     (void)events;
     if (read(watch->fd, &byte, 1) != 1)
         return;
-    bool again = serve->draining;
-    serve->draining = true;
-    if (again ||
-        pirn_server_drain(serve->server, PIRN_CLOSE_GOING_AWAY, PIRN_STR("server is shutting down"),
+    /* The second signal finds it draining already. */
+    if (pirn_server_drain(serve->server, PIRN_CLOSE_GOING_AWAY, PIRN_STR("server is shutting down"),
                           DRAIN_MS, drained, serve) < 0)
         pirn_loop_stop(loop);
 }

@@ -70,7 +70,9 @@ async function conversation(page) {
     const texts = ['Hello, weaver', '<img src=x onerror=alert(1)><b>bold</b>', 'w\u00e9b \u{1f578}',
         '{"type":"subscribe","channel":"prices","symbols":["AAPL","GOOG"],"since":"today","n":50}'];
     for (const text of texts) await say(page, text);
-    for (let i = 0; i < 16; i++) await say(page, 'The pirn carries thread ' + i);
+    texts.push('<img src=x onerror=alert(1)>'.repeat(10));
+    await say(page, texts[4]);
+    for (let i = 0; i < 15; i++) await say(page, 'The pirn carries thread ' + i);
     await echoed(page, 20);
     const first = await row(page, 'received', 0);
     assert.match(first.rtt, /^\d.* ms$/);
