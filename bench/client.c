@@ -1,0 +1,83 @@
+#include "client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support.h"
+
+int client_connect(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        fail("cannot connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    return fd;
+}
+
+/* The key and its answer are those of RFC 6455, 1.3. */
+void client_ask(int fd)
+{
+    static const char request[] = "GET / HTTP/1.1\r\n"
+                                  "Host: 127.0.0.1\r\n"
+                                  "Upgrade: websocket\r\n"
+                                  "Connection: Upgrade\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                  "Sec-WebSocket-Version: 13\r\n"
+                                  "\r\n";
+    client_write(fd, request, sizeof request - 1);
+}
+
+/* A server says nothing behind the head before it is spoken to. */
+void client_read_answer(int fd)
+{
+    char head[2048];
+    size_t len = 0;
+    do {
+        ssize_t got = read(fd, head + len, sizeof head - 1 - len);
+        if (got <= 0)
+            fail("no answer to the handshake");
+        len += (size_t)got;
+        head[len] = 0;
+    } while (!strstr(head, "\r\n\r\n"));
+    if (strncmp(head, "HTTP/1.1 101 ", 13) != 0 || !strstr(head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+        fail("the server refuses the handshake");
+}
+
+void client_write(int fd, const void *data, size_t len)
+{
+    const char *from = data;
+    while (len > 0) {
+        ssize_t sent = send(fd, from, len, MSG_NOSIGNAL);
+        if (sent < 0)
+            fail("cannot write");
+        from += sent;
+        len -= (size_t)sent;
+    }
+}
+
+void client_read(int fd, void *data, size_t len)
+{
+    ssize_t got = recv(fd, data, len, MSG_WAITALL);
+    if (got != (ssize_t)len)
+        fail("the server has ended a connection");
+}
+
+void client_unblock(int fd)
+{
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+        fail("fcntl");
+}
+
+void client_close(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+}

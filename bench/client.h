@@ -1,0 +1,21 @@
+/* client.h: the client's side of a connection to 127.0.0.1, with calls that wait. */
+#ifndef PIRN_BENCH_CLIENT_H
+#define PIRN_BENCH_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int client_connect(uint16_t port);
+
+/* The opening handshake, in two parts so that many servers' answers can be waited for at a time. */
+void client_ask(int fd);
+void client_read_answer(int fd);
+
+void client_write(int fd, const void *data, size_t len);
+void client_read(int fd, void *data, size_t len);
+void client_unblock(int fd);
+
+/* Closes without leaving the port in TIME_WAIT. */
+void client_close(int fd);
+
+#endif
