@@ -53,6 +53,8 @@ struct pirn_server_config {
                                       * browsers' and pass, as does the server's own; else 403 */
     size_t origin_count;
     bool any_origin;
+    bool secure;       /* browsers come by https, as TLS ends in a proxy: the server's own origin is
+                        * https://Host */
     bool server_order; /* the subprotocol is the server's best, not the client's */
     const char *root;  /* folder of static files for GET and HEAD; NULL: none. Looked at after
                         * routes, for requests that are no WebSocket's */

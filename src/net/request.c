@@ -7,14 +7,17 @@
  * first head is parsed unless the socket becomes a connection. */
 #include "request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "container.h"
 #include "files.h"
 #include "socket.h"
 
-#define FIRST_HEAD_BYTES 256
-#define EARLY_BYTES      1024 /* taken from a peer that sends frames before our deferred answer */
+#define FIRST_HEAD_BYTES   256
+#define ORIGIN_SHOWN_BYTES 128
+#define SHUTTING_DOWN      "server is shutting down"
+#define EARLY_BYTES        1024 /* taken from a peer that sends frames before our deferred answer */
 
 static void fire(struct pirn_loop *loop, struct pirn_timer *timer);
 static void ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events);
@@ -125,7 +128,7 @@ void pirn__requests_refuse(struct pirn_server *server)
     while ((request = first_waiting(server))) {
         if (request->phase == REQUEST_DEFERRED)
             tell_gone(request);
-        refuse(request, 503, "server is shutting down");
+        refuse(request, 503, SHUTTING_DOWN);
     }
 }
 
@@ -187,7 +190,7 @@ static void answer_by_default(struct pirn_request *request)
     const struct pirn_server *server = request->server;
     int error = 0;
     if (server->draining)
-        pirn_request_reject(request, 503, NULL, 0, "server is shutting down");
+        pirn_request_reject(request, 503, NULL, 0, SHUTTING_DOWN);
     else if (request->is_websocket && request->route)
         pirn_request_accept(request, NULL, &error);
     else if (!request->is_websocket && server->config.root)
@@ -215,34 +218,50 @@ static void ask(struct pirn_request *request)
         request_free(request); /* taken, or there is no memory even for a refusal */
 }
 
-/* 0, or the status that refuses the request, with a text. */
-static int judge(struct pirn_request *request, const char **text)
+static bool origin_allowed(const struct pirn_request *request)
 {
     const struct pirn_server_config *config = &request->server->config;
+    return config->any_origin ||
+           pirn_handshake_origin_allowed(&request->parsed->handshake, config->secure,
+                                         config->origins, config->origin_count);
+}
+
+static void refuse_origin(struct pirn_request *request)
+{
+    struct pirn_str origin = request->parsed->handshake.origin;
+    int shown = origin.len < ORIGIN_SHOWN_BYTES ? (int)origin.len : ORIGIN_SHOWN_BYTES;
+    char text[ORIGIN_SHOWN_BYTES + 32];
+    snprintf(text, sizeof text, "origin %.*s is not allowed", shown, origin.data);
+    refuse(request, 403, text);
+}
+
+/* Reads what the handshake says, also of a head that failed; false when it refuses the request. */
+static bool read_handshake(struct pirn_request *request)
+{
     struct pirn_handshake *handshake = &request->parsed->handshake;
-    request->is_websocket = pirn_handshake_wants_upgrade(&request->head);
-    if (!request->is_websocket) {
-        *text = pirn_error_text(PIRN_E_HOST);
-        return pirn_http_count(&request->head, PIRN_STR("Host")) == 1 ? 0 : 400;
-    }
-    *text = handshake->detail;
-    if (pirn_handshake_read_request(handshake, &request->head) < 0)
-        return handshake->status;
-    *text = pirn_error_text(PIRN_E_ORIGIN);
-    return config->any_origin || pirn_handshake_origin_allowed(handshake, false, config->origins,
-                                                               config->origin_count)
-               ? 0
-               : 403;
+    request->is_websocket = true;
+    if (pirn_handshake_read_request(handshake, &request->head) == 0)
+        return true;
+    refuse(request, handshake->status, handshake->detail);
+    return false;
 }
 
 static void complete(struct pirn_request *request)
 {
-    const char *text = NULL;
-    int status = request->server->draining ? 503 : judge(request, &text);
-    if (status)
-        refuse(request, status, text);
-    else
+    if (request->server->draining) {
+        refuse(request, 503, SHUTTING_DOWN);
+    } else if (pirn_handshake_wants_upgrade(&request->head)) {
+        if (!read_handshake(request))
+            return;
+        if (origin_allowed(request))
+            ask(request);
+        else
+            refuse_origin(request);
+    } else if (pirn_http_count(&request->head, PIRN_STR("Host")) == 1) {
         ask(request);
+    } else {
+        refuse(request, 400, pirn_error_text(PIRN_E_HOST));
+    }
 }
 
 /* ---- the head comes in */
@@ -307,7 +326,7 @@ static void read_head(struct pirn_request *request)
     int result =
         pirn_http_head_feed(&request->head, (const char *)request->input, request->input_len);
     if (result < 0)
-        refuse(request, pirn_http_error_status(result), pirn_error_text(result));
+        read_handshake(request);
     else if (result > 0)
         complete(request);
     else if (!request->own && !own_input(request, FIRST_HEAD_BYTES))
