@@ -3,7 +3,7 @@
 #include "conn_state.h"
 
 /* From here on a copy costs more than a send of its own. */
-enum { LARGE_BYTES = 16 << 10 };
+enum { LARGE_BYTES = 32 << 10 };
 
 static int check(const struct pirn_conn *conn)
 {
