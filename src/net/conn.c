@@ -159,9 +159,10 @@ static void drop_work(struct pirn_conn *conn)
     pirn__conn_drop_output(conn);
     drop_bytes(conn, &pirn__conn_busy(conn)->message);
     drop_bytes(conn, &pirn__conn_busy(conn)->stash);
+    pirn__conn_busy(conn)->stash_at = 0;
 }
 
-/* Takes busy from a connection; whatever it holds is lost. */
+/* Takes busy from a connection; whatever it holds is lost. The loop's is clean again then. */
 static void drop_busy(struct pirn_conn *conn)
 {
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
@@ -171,6 +172,7 @@ static void drop_busy(struct pirn_conn *conn)
     drop_work(conn);
     pirn__loop_not_at_end(&busy->task);
     pirn_endpoint_lend(&conn->endpoint, NULL);
+    busy->reason_len = 0;
     if (busy == &shared->busy)
         shared->busy_lent = false;
     else
@@ -348,7 +350,6 @@ static bool give_busy(struct pirn_conn *conn)
         return true;
     if (shared->busy_lent)
         return own_busy(conn);
-    memset(&shared->busy, 0, sizeof shared->busy);
     shared->busy_lent = true;
     lend(conn, &shared->busy);
     return true;
@@ -395,6 +396,7 @@ static void settle(struct pirn_conn *conn)
     if (pirn__conn_busy(conn) != &shared->busy)
         return;
     if (own_busy(conn)) {
+        memset(&shared->busy, 0, sizeof shared->busy);
         shared->busy_lent = false;
         return;
     }

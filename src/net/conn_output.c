@@ -196,9 +196,14 @@ void pirn__conn_drop_output(struct pirn_conn *conn)
     drop_control(conn);
 }
 
-/* Nothing will ever leave; so nothing waits. */
-static void cut(struct pirn_conn *conn, int system_error)
+/* Nothing will ever leave; so nothing waits. If the peer has gone reading goes on until it says so
+ * too: what it sent last may tell why. */
+static void lose(struct pirn_conn *conn, int system_error)
 {
+    if (system_error != EPIPE && system_error != ECONNRESET) {
+        pirn__conn_finish(conn, PIRN_E_SYSTEM, system_error, true);
+        return;
+    }
     conn->flags |= PIRN__CUT;
     conn->flags &= (uint16_t) ~(PIRN__BLOCKED | PIRN__FULL | PIRN__HELD);
     pirn__conn_note(conn, PIRN_E_SYSTEM, system_error);
@@ -320,7 +325,7 @@ static size_t send_batch(struct pirn_conn *conn, const struct batch *batch)
 {
     ssize_t sent = pirn__socket_send(conn->watch.fd, batch->pieces, batch->count);
     if (sent < 0 && !pirn__socket_would_block()) {
-        cut(conn, errno);
+        lose(conn, errno);
         return 0;
     }
     size_t len = sent > 0 ? (size_t)sent : 0;
