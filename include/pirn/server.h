@@ -16,7 +16,7 @@ struct pirn_request;
 /* Asked for every request that is well-formed, WebSocket or not, whose path no other route takes
  * first. It answers with one of pirn_request_accept(), _reject(), _reply(), _file() at once, or
  * calls pirn_request_defer() and answers later. If it returns having done none of these, the
- * request is answered as without a hook. */
+ * request is answered as without a hook, but with 500 if it has tried one and that has failed. */
 typedef void pirn_request_fn(struct pirn_request *request, void *context);
 
 /* What happens under a path. Strings and arrays must outlive the server. */

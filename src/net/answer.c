@@ -118,7 +118,7 @@ int pirn_request_reject(struct pirn_request *request, int status, const struct p
         len = pirn_handshake_write_refusal(status, headers, header_count, body,
                                            (char *)request->out, request->out_cap);
     if (len < 0)
-        return len;
+        return pirn__request_fails(request, len);
     if (pirn__request_is(request, "HEAD")) {
         const char *end = memmem(request->out, (size_t)len, "\r\n\r\n", 4);
         len = (int)(end + 4 - (const char *)request->out);
@@ -145,6 +145,10 @@ static int write_head(struct pirn_request *request, int status, const struct pir
                       size_t header_count, uint64_t len, size_t extra)
 {
     char number[24];
+    if (status < 200 || status > 599)
+        return -PIRN_E_ARGUMENT;
+    if (has_reserved(headers, header_count))
+        return -PIRN_E_HEADER_RESERVED;
     snprintf(number, sizeof number, "%llu", (unsigned long long)len);
     const struct pirn_header standard[] = {
         {PIRN_STR("Content-Length"), pirn_str(number)},
@@ -173,13 +177,9 @@ int pirn_request_reply(struct pirn_request *request, int status, const struct pi
 {
     if (!pirn__request_waits(request))
         return -PIRN_E_STATE;
-    if (status < 200 || status > 599)
-        return -PIRN_E_ARGUMENT;
-    if (has_reserved(headers, header_count))
-        return -PIRN_E_HEADER_RESERVED;
     int head_len = write_head(request, status, headers, header_count, len, len);
     if (head_len < 0)
-        return head_len;
+        return pirn__request_fails(request, head_len);
     size_t out_len = (size_t)head_len;
     if (len > 0 && !pirn__request_is(request, "HEAD")) {
         memcpy(request->out + out_len, body, len);
@@ -198,7 +198,7 @@ int pirn__answer_file(struct pirn_request *request, const struct pirn_header *he
     if (head_len < 0) {
         if (fd >= 0)
             pirn__file_close(fd);
-        return head_len;
+        return pirn__request_fails(request, head_len);
     }
     request->file = fd;
     request->file_len = fd >= 0 ? len : 0;

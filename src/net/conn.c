@@ -558,14 +558,11 @@ struct pirn_conn *pirn__conn_open(struct pirn__conn_owner *owner,
                                   const struct pirn__conn_start *start)
 {
     struct pirn_conn *conn = make(owner, start);
-    if (!conn) {
-        pirn__socket_close(start->fd);
+    if (!conn)
         return NULL;
-    }
     if (!give_busy(conn) || !queue_output(conn, start) ||
         pirn_loop_watch(owner->loop, &conn->watch, PIRN_READABLE) != 0) {
         drop_busy(conn);
-        pirn__socket_close(start->fd);
         pirn__free(owner->loop, conn, conn_size(owner));
         return NULL;
     }

@@ -20,7 +20,7 @@ int pirn__conn_config_complete(struct pirn_conn_config *config, struct pirn_loop
                                enum pirn_role role);
 
 struct pirn__conn_start {
-    int fd; /* non-blocking; the connection's from now on, also if this fails */
+    int fd; /* non-blocking; the connection's from now on, if there is one */
     enum pirn_role role;
     const struct pirn_handlers *handlers; /* NULL: the configuration's */
     struct pirn_str subprotocol;          /* outlives the connection */
@@ -32,9 +32,9 @@ struct pirn__conn_start {
     size_t input_len;
 };
 
-/* Opens a connection: calls on_open, handles the input, sends. Returns NULL without memory (fd is
- * closed then). The connection may be closing already when this returns, but is not gone: endings
- * are told at the end of the turn. */
+/* Opens a connection: calls on_open, handles the input, sends. Returns NULL without memory. The
+ * connection may be closing already when this returns, but is not gone: endings are told at the end
+ * of the turn. */
 struct pirn_conn *pirn__conn_open(struct pirn__conn_owner *owner,
                                   const struct pirn__conn_start *start);
 

@@ -191,6 +191,8 @@ static void answer_by_default(struct pirn_request *request)
     int error = 0;
     if (server->draining)
         pirn_request_reject(request, 503, NULL, 0, SHUTTING_DOWN);
+    else if (request->failed)
+        pirn_request_reject(request, 500, NULL, 0, NULL);
     else if (request->is_websocket && request->route)
         pirn_request_accept(request, NULL, &error);
     else if (!request->is_websocket && server->config.root)
@@ -447,18 +449,15 @@ static int write_101(struct pirn_request *request, const struct pirn_accept *how
                                        (char *)request->out, request->out_cap);
 }
 
-/* The socket changes hands. */
+/* The socket changes hands; without memory it stays, and the request waits as before. */
 static struct pirn_conn *open_conn(struct pirn_request *request, const struct pirn_accept *how,
                                    struct pirn_str subprotocol, size_t answer_len)
 {
     struct pirn_server *server = request->server;
-    const struct pirn_handlers *handlers = how->handlers ? how->handlers : request->route->handlers;
-    pirn_loop_unwatch(server->owner.loop, &request->watch);
-    server->stats.opened++;
     struct pirn__conn_start start = {
         .fd = request->watch.fd,
         .role = PIRN_SERVER,
-        .handlers = handlers,
+        .handlers = how->handlers ? how->handlers : request->route->handlers,
         .subprotocol = subprotocol,
         .context = how->context ? how->context : route_context(request),
         .owner_data = request->address,
@@ -467,7 +466,17 @@ static struct pirn_conn *open_conn(struct pirn_request *request, const struct pi
         .input = request->input + request->head.size,
         .input_len = request->input_len - request->head.size,
     };
-    return pirn__conn_open(&server->owner, &start);
+    enum request_phase phase = request->phase;
+    request->phase = REQUEST_TAKEN;
+    pirn_loop_unwatch(server->owner.loop, &request->watch);
+    server->stats.opened++;
+    struct pirn_conn *conn = pirn__conn_open(&server->owner, &start);
+    if (conn)
+        return conn;
+    server->stats.opened--;
+    pirn_loop_watch(server->owner.loop, &request->watch, PIRN_READABLE);
+    request->phase = phase;
+    return NULL;
 }
 
 struct pirn_conn *pirn_request_accept(struct pirn_request *request, const struct pirn_accept *how,
@@ -481,19 +490,12 @@ struct pirn_conn *pirn_request_accept(struct pirn_request *request, const struct
     if (request->server->draining || !request->is_websocket || !request->route ||
         !pirn__request_waits(request))
         return NULL;
+    bool asking = request->phase == REQUEST_ASKING;
     struct pirn_str subprotocol = choose_subprotocol(request, how);
     int len = write_101(request, how, subprotocol);
-    *error = len < 0 ? -len : 0;
-    if (len < 0)
-        return NULL;
-    bool asking = request->phase == REQUEST_ASKING;
-    request->phase = REQUEST_TAKEN;
-    struct pirn_conn *conn = open_conn(request, how, subprotocol, (size_t)len);
-    if (!conn) {
-        *error = PIRN_E_MEMORY;
-        pirn__server_released(request->server, request->address);
-    }
-    if (!asking)
+    struct pirn_conn *conn = len < 0 ? NULL : open_conn(request, how, subprotocol, (size_t)len);
+    *error = conn ? 0 : -pirn__request_fails(request, len < 0 ? len : -PIRN_E_MEMORY);
+    if (conn && !asking)
         request_free(request);
     return conn;
 }
@@ -506,7 +508,7 @@ int pirn_request_defer(struct pirn_request *request, pirn_gone_fn *gone, void *c
     struct pirn__parsed *own = pirn__alloc(loop, pirn__parsed_size(request->server));
     if (!own || !own_input(request, EARLY_BYTES)) {
         pirn__free(loop, own, pirn__parsed_size(request->server));
-        return -PIRN_E_MEMORY;
+        return pirn__request_fails(request, -PIRN_E_MEMORY);
     }
     request->parsed = own;
     request->head.headers = own->headers;

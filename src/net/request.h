@@ -24,6 +24,7 @@ struct pirn_request {
     const struct pirn_route *route;
     enum request_phase phase;
     bool is_websocket;
+    bool failed;   /* the hook has tried to answer, in vain: it is not accepted by default then */
     bool too_late; /* the socket is reset rather than closed */
     struct pirn_http_head head;
     struct pirn__parsed *parsed; /* the server's; own memory when deferred */
@@ -56,6 +57,13 @@ static inline bool pirn__request_is(const struct pirn_request *request, const ch
 static inline bool pirn__request_waits(const struct pirn_request *request)
 {
     return request->phase <= REQUEST_DEFERRED;
+}
+
+/* Notes that an answer could not be made; returns the error. */
+static inline int pirn__request_fails(struct pirn_request *request, int error)
+{
+    request->failed = true;
+    return error;
 }
 
 void pirn__request_deadline(struct pirn_request *request, uint32_t after_ms);

@@ -229,7 +229,10 @@ struct pirn_conn *rig_connect(struct rig *rig, int *peer)
                                      .output_len = rig->output_len,
                                      .input = input,
                                      .input_len = rig->input_len};
-    return pirn__conn_open(&rig->owner, &start);
+    struct pirn_conn *conn = pirn__conn_open(&rig->owner, &start);
+    if (!conn)
+        close(pair[0]);
+    return conn;
 }
 
 void rig_open(struct rig *rig)
