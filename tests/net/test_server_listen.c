@@ -28,17 +28,6 @@ static int connect_ipv6(struct peer *peer)
     return peer_connect_to(peer, &address, sizeof address);
 }
 
-static int connect_unix(struct peer *peer, const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t len = strlen(path);
-    memcpy(address.sun_path, path, len);
-    if (path[0] == '@')
-        address.sun_path[0] = '\0';
-    return peer_connect_to(peer, &address,
-                           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-}
-
 static void check_echo(struct peer *peer)
 {
     char text[64];
@@ -156,7 +145,7 @@ static void test_several_listeners(void **state)
             stage.port = pirn_server_port(stage.server);
         assert_int_equal(pirn_server_port(stage.server), stage.port);
     }
-    assert_int_equal(connect_unix(&peer, path), 0);
+    assert_int_equal(peer_connect_unix(&peer, path), 0);
     check_echo(&peer);
     peer_connect(&peer);
     check_echo(&peer);
@@ -190,7 +179,7 @@ static void check_unix_path(const char *path)
     char text[64];
     assert_true(stage_open_loop());
     assert_int_equal(stage_start(NULL, &(struct pirn_listen){.unix_path = path}), 0);
-    assert_int_equal(connect_unix(&peer, path), 0);
+    assert_int_equal(peer_connect_unix(&peer, path), 0);
     peer_upgrade(&peer, &local_handshake);
     peer_echo(&peer, "hello");
     assert_string_equal(pirn_conn_peer(stage.told.conn, text, sizeof text), "unix");
@@ -201,7 +190,7 @@ static void check_unix_path(const char *path)
                      -PIRN_E_SYSTEM); /* somebody answers there */
     assert_int_equal(errno, EADDRINUSE);
     pirn_server_free(second);
-    assert_int_equal(connect_unix(&peer, path), 0);
+    assert_int_equal(peer_connect_unix(&peer, path), 0);
     check_echo(&peer);
     stage_close();
 }

@@ -74,10 +74,18 @@ static void answer_badly(struct pirn_request *request, void *context)
     assert_int_equal(pirn_request_reject(request, 418, NULL, 0, NULL), 0);
 }
 
+/* What it meant as a refusal must not become an acceptance. */
+static void refuse_in_vain(struct pirn_request *request, void *context)
+{
+    const struct pirn_header bad_value = {PIRN_STR("X"), PIRN_STR("a\nb")};
+    count_asked(request, context);
+    pirn_request_reject(request, 403, &bad_value, 1, NULL);
+}
+
 static const struct pirn_route routes[] = {
     {.path = "/chat", .on_request = count_asked},   {.path = "/second", .on_request = count_asked},
     {.path = "/private", .on_request = reject_403}, {.path = "/hello", .on_request = reply_200},
-    {.path = "/badly", .on_request = answer_badly},
+    {.path = "/badly", .on_request = answer_badly}, {.path = "/vain", .on_request = refuse_in_vain},
 };
 
 static const struct {
@@ -95,6 +103,7 @@ static const struct {
     {"GET /hello HTTP/1.1\r\n" HOST GOOD "\r\n", 200, 1},
     {"GET /badly HTTP/1.1\r\n" HOST GOOD "\r\n", 418, 1},
     {"GET /badly HTTP/1.1\r\n" HOST "\r\n", 418, 1},
+    {"GET /vain HTTP/1.1\r\n" HOST GOOD "\r\n", 500, 1},
     {"GET /chat HTTP/1.1\r\n" GOOD "\r\n", 400, 0},
     {"GET /chat HTTP/1.1\r\n\r\n", 400, 0},
     {"GET /chat HTTP/1.1\r\n" HOST HOST GOOD "\r\n", 400, 0},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* Keys need not be strong here, but must differ. */
@@ -40,9 +41,23 @@ int peer_connect_to(struct peer *peer, const void *address, socklen_t len)
     return why;
 }
 
+int peer_connect_unix(struct peer *peer, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    memcpy(address.sun_path, path, len);
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    return peer_connect_to(peer, &address,
+                           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+}
+
 void peer_connect(struct peer *peer)
 {
-    peer_connect_from(peer, 1);
+    if (stage.port)
+        peer_connect_from(peer, 1);
+    else
+        assert_int_equal(peer_connect_unix(peer, stage.unix_path), 0);
 }
 
 void peer_connect_from(struct peer *peer, unsigned last_byte)
@@ -123,18 +138,23 @@ static int parse_answer(struct peer *peer)
     return pirn_http_head_feed(&peer->head, peer->text, peer->text_len);
 }
 
-int peer_answer(struct peer *peer)
+void peer_await_answer(struct peer *peer)
 {
     ssize_t n = 0;
     while (n >= 0) {
         AWAIT((n = receive(peer, peer->in, sizeof peer->in, 0)) != 0);
         if (n < 0)
-            break;
+            return;
         peer->text = realloc(peer->text, peer->text_len + (size_t)n);
         assert_non_null(peer->text);
         memcpy(peer->text + peer->text_len, peer->in, (size_t)n);
         peer->text_len += (size_t)n;
     }
+}
+
+int peer_answer(struct peer *peer)
+{
+    peer_await_answer(peer);
     if (peer->text_len == 0)
         return 0;
     assert_int_equal(peer->error, 0);
@@ -178,16 +198,27 @@ int peer_head(struct peer *peer)
     return peer->head.status;
 }
 
-void peer_upgrade(struct peer *peer, const struct pirn_client_handshake_config *config)
+bool peer_try_upgrade(struct peer *peer, const struct pirn_client_handshake_config *config,
+                      void (*half_way)(void))
 {
     char request[4096];
     int len = pirn_client_handshake_write(&peer->handshake, config, peer_random, NULL, request,
                                           sizeof request);
     assert_true(len > 0);
-    assert_true(peer_send(peer, request, (size_t)len));
-    assert_int_equal(peer_head(peer), 101);
-    assert_int_equal(pirn_client_handshake_read_response(&peer->handshake, &peer->head), 0);
+    size_t half = half_way ? (size_t)len / 2 : 0;
+    peer_send(peer, request, half);
+    if (half_way)
+        half_way();
+    peer_send(peer, request + half, (size_t)len - half);
     pirn_endpoint_init(&peer->endpoint, PIRN_CLIENT, &endpoint_config, &peer->slots, 1);
+    return peer_head(peer) == 101 &&
+           pirn_client_handshake_read_response(&peer->handshake, &peer->head) == 0;
+}
+
+void peer_upgrade(struct peer *peer, const struct pirn_client_handshake_config *config)
+{
+    if (!peer_try_upgrade(peer, config, NULL))
+        fail_msg("no WebSocket: status %d", peer->head.status);
 }
 
 void peer_open_with(struct peer *peer, const struct pirn_client_handshake_config *config)

@@ -26,11 +26,13 @@ struct peer {
     uint8_t in[4096];
 };
 
-/* A socket to the stage's port, connected; from 127.0.0.x. */
+/* A socket to where the stage listens, connected; to its port from 127.0.0.x. */
 void peer_connect(struct peer *peer);
 void peer_connect_from(struct peer *peer, unsigned last_byte);
 
-/* To any address; 0, or the errno of connect(2). */
+/* To a unix-domain socket, "@name" for an abstract one; and to any address: 0, or the errno of
+ * connect(2). */
+int peer_connect_unix(struct peer *peer, const char *path);
 int peer_connect_to(struct peer *peer, const void *address, socklen_t len);
 
 /* connect, and the opening handshake up to a verified 101. Without config (its host is set): no
@@ -38,6 +40,11 @@ int peer_connect_to(struct peer *peer, const void *address, socklen_t len);
 void peer_open(struct peer *peer, const char *path);
 void peer_open_with(struct peer *peer, const struct pirn_client_handshake_config *config);
 void peer_upgrade(struct peer *peer, const struct pirn_client_handshake_config *config);
+
+/* The handshake alone; false if it is refused. half_way is called between two parts of the request,
+ * unless NULL. */
+bool peer_try_upgrade(struct peer *peer, const struct pirn_client_handshake_config *config,
+                      void (*half_way)(void));
 
 /* Sends all; false when the server has closed. print makes the text. */
 bool peer_send(struct peer *peer, const void *data, size_t len);
@@ -53,6 +60,9 @@ bool peer_ask(struct peer *peer, const char *path, const char *lines);
  * with Connection: close and a body as long as its Content-Length (0 for HEAD). Returns its status,
  * or 0 if the connection ended without a byte. */
 int peer_answer(struct peer *peer);
+
+/* Waits for that end, whatever comes before it. */
+void peer_await_answer(struct peer *peer);
 struct pirn_str peer_header(const struct peer *peer, const char *name);
 struct pirn_str peer_body(const struct peer *peer);
 

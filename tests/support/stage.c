@@ -120,6 +120,7 @@ int stage_start(const struct pirn_server_config *config, const struct pirn_liste
         return -PIRN_E_MEMORY;
     int error = pirn_server_listen(stage.server, where);
     stage.port = pirn_server_port(stage.server);
+    stage.unix_path = where->unix_path;
     return error;
 }
 

@@ -30,7 +30,8 @@ extern struct stage {
     struct pirn_loop_config loop_config; /* for stage_open(); cleared by stage_close() */
     struct pirn_loop *loop;
     struct pirn_server *server;
-    uint16_t port;
+    uint16_t port;         /* of the first TCP listener; 0: none */
+    const char *unix_path; /* else */
     struct ledger memory;
     struct told told;
     uint64_t now_us;
