@@ -94,6 +94,7 @@ PIRN_API const char *pirn_close_advice(int code);
  * two codes. 0 is an answer: of "0", "none" and LWS_CLOSE_STATUS_NOSTATUS. */
 PIRN_API int pirn_close_from_name(struct pirn_str name);
 
+/* The class of a code: what its range is for. */
 PIRN_API enum pirn_close_class pirn_close_class(int code);
 
 /* May a Close frame that we send carry this code? Yes for the classes standard, registered and

@@ -107,8 +107,8 @@ struct pirn_conn_config {
  * handled leave together at the end of the turn. Returns 0; or 1 when it was taken and the queue
  * has now reached the high-water mark (wait for on_drain); or -PIRN_E_QUEUE_FULL, -PIRN_E_CLOSED
  * (our Close is queued already), -PIRN_E_STATE (a fragmented message is not ended, or this is a
- * forked child), -PIRN_E_ARGUMENT, -PIRN_E_TEXT_UTF8, -PIRN_E_MEMORY (the connection is closed with
- * 1011 then): it was not taken. */
+ * forked child), -PIRN_E_ARGUMENT, -PIRN_E_TEXT_UTF8, -PIRN_E_RANDOM (a client got no masking key),
+ * -PIRN_E_MEMORY (the connection is closed with 1011 then): it was not taken. */
 PIRN_API int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
                             size_t len);
 
@@ -118,8 +118,9 @@ PIRN_API int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode ty
                                      const void *data, size_t len, bool fin);
 
 /* Sends a Ping or a Pong of at most 125 bytes; it passes the data that is queued. Returns 0,
- * -PIRN_E_CONTROL_TOO_LONG, -PIRN_E_CLOSED, -PIRN_E_MEMORY, -PIRN_E_QUEUE_FULL when 64 of them
- * wait already, or -PIRN_E_STATE in a forked child. */
+ * -PIRN_E_CONTROL_TOO_LONG, -PIRN_E_ARGUMENT for len bytes at NULL, -PIRN_E_CLOSED, -PIRN_E_RANDOM,
+ * -PIRN_E_MEMORY, -PIRN_E_QUEUE_FULL when 64 of them wait already, or -PIRN_E_STATE in a forked
+ * child. */
 PIRN_API int pirn_conn_ping(struct pirn_conn *conn, const void *data, size_t len);
 PIRN_API int pirn_conn_pong(struct pirn_conn *conn, const void *data, size_t len);
 

@@ -57,15 +57,15 @@ PIRN_API int pirn_frame_encode_header(uint8_t out[PIRN_FRAME_HEADER_MAX],
                                       const struct pirn_frame *frame);
 
 /* Encodes a whole frame: header, then payload[0..frame->payload_len), masked on its way if
- * frame->masked (an all-zero key leaves it readable). Returns the frame's size in bytes, or
- * -PIRN_E_ROOM when it is more than cap (out is then untouched), or as
- * pirn_frame_encode_header(). payload may lie at its place in out already: nothing is moved then.
+ * frame->masked (an all-zero key leaves it readable). Returns the frame's size in bytes, or, with
+ * out untouched, -PIRN_E_ROOM when that is more than cap, -PIRN_E_ARGUMENT for a length at NULL, or
+ * as pirn_frame_encode_header(). payload may lie at its place in out already: it is not moved then.
  */
 PIRN_API int64_t pirn_frame_encode(void *out, size_t cap, const struct pirn_frame *frame,
                                    const void *payload);
 
-/* As pirn_frame_encode(), with masked set and a masking key from random: -PIRN_E_RANDOM when it has
- * none to give. The key is left in frame->masking_key. */
+/* As pirn_frame_encode(), with masked set and a masking key from random: -PIRN_E_RANDOM when it is
+ * NULL or has none to give. The key is left in frame->masking_key. */
 PIRN_API int64_t pirn_frame_encode_masked(void *out, size_t cap, struct pirn_frame *frame,
                                           const void *payload, pirn_random_fn *random,
                                           void *context);

@@ -91,9 +91,9 @@ struct pirn_listen {
     bool reuse_port;       /* SO_REUSEPORT: several processes or loops share the port */
 };
 
-/* Begins to listen. May be called several times. Returns 0, -PIRN_E_ARGUMENT, -PIRN_E_MEMORY, or
- * -PIRN_E_SYSTEM (errno says, ENOENT for a host that does not resolve). Waits for name resolution
- * if host is a name. */
+/* Begins to listen. May be called several times. Returns 0, -PIRN_E_ARGUMENT, -PIRN_E_MEMORY,
+ * -PIRN_E_STATE when the server is draining, or -PIRN_E_SYSTEM (errno says, ENOENT for a host that
+ * does not resolve). Waits for name resolution if host is a name. */
 PIRN_API int pirn_server_listen(struct pirn_server *server, const struct pirn_listen *where);
 
 /* The port of the first TCP listener; 0 if there is none. */
@@ -102,8 +102,8 @@ PIRN_API uint16_t pirn_server_port(const struct pirn_server *server);
 /* Drains: stops listening, refuses requests that are under way with 503, closes every connection
  * with code (1001 or 1012, say), and when all are gone, or after deadline_ms, terminates what is
  * left and calls done once with the number of connections that had to be terminated. done may free
- * the server, and be NULL. Returns 0, -PIRN_E_STATE when it is draining already, or
- * -PIRN_E_CLOSE_CODE. */
+ * the server, and be NULL. Returns 0, -PIRN_E_STATE when it is draining already, or an error of
+ * pirn_close_build(). */
 typedef void pirn_drained_fn(struct pirn_server *server, size_t left, void *context);
 PIRN_API int pirn_server_drain(struct pirn_server *server, int code, struct pirn_str reason,
                                uint32_t deadline_ms, pirn_drained_fn *done, void *context);
@@ -159,15 +159,15 @@ struct pirn_accept {
 PIRN_API struct pirn_conn *pirn_request_accept(struct pirn_request *request,
                                                const struct pirn_accept *how, int *error);
 
-/* Answers with any status but 1xx, and closes. text is the body, as plain text; NULL: the status's
- * own. Returns 0, -PIRN_E_STATE when it is answered already, -PIRN_E_ARGUMENT (status),
- * -PIRN_E_HEADER_x, -PIRN_E_MEMORY. */
+/* Answers with a status from 300 to 599 but 304, as pirn_handshake_write_refusal(), and closes.
+ * text is the body, as plain text; NULL: the status's own. Returns 0, -PIRN_E_STATE when it is
+ * answered already, -PIRN_E_ARGUMENT (status), -PIRN_E_HEADER_x, -PIRN_E_MEMORY. */
 PIRN_API int pirn_request_reject(struct pirn_request *request, int status,
                                  const struct pirn_header *headers, size_t header_count,
                                  const char *text);
 
-/* Answers a plain HTTP request with a body (copied; left out for HEAD), and closes. As
- * pirn_request_reject(). */
+/* Answers with a status from 200 to 599 and a body (copied; left out for HEAD), and closes. Returns
+ * as pirn_request_reject(). */
 PIRN_API int pirn_request_reply(struct pirn_request *request, int status,
                                 const struct pirn_header *headers, size_t header_count,
                                 const void *body, size_t len);
