@@ -1,0 +1,322 @@
+#!/usr/bin/python3
+"""Runs echo servers side by side and writes what was measured, as JSON.
+
+    bench/run.py [--quick] [--rounds N] [--only PART,...] [--servers NAME,...] [--out FILE]
+                 [--cell SIZE/KIND/CONNECTIONS/OUTSTANDING ...]
+
+In every round each server is started anew, and in every cell they run in random order: the floor
+(a TCP echo of the same bytes), Pirn, and the peers that are installed. The server has processor 0
+for itself, the load processor 1. Parts: echo, calls, handshake, idle. bench/report.py makes tables
+of the result."""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import platform
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("PIRN_BUILD_DIR", ROOT / "build"))
+BENCH = BUILD / "bench"
+PEERS = ROOT / "bench/peers"
+SERVER_CPU, LOAD_CPU = "0", "1"
+
+PARTS = ("echo", "calls", "handshake", "idle")
+QUICK_CELLS = [
+    (20, "binary", 1, 1),
+    (20, "binary", 50, 16),
+    (1 << 10, "binary", 50, 16),
+    (1 << 10, "text", 50, 16),
+    (16 << 10, "binary", 50, 16),
+    (64 << 10, "text", 50, 1),
+]
+CALLS_CELLS = [
+    (20, "binary", 1, 1),
+    (20, "binary", 50, 16),
+    (16 << 10, "binary", 50, 16),
+    (64 << 10, "binary", 50, 1),
+]
+
+
+def full_cells():
+    for size in (20, 1 << 10, 16 << 10, 64 << 10):
+        for connections in (1, 50, 500):
+            for outstanding in (1, 16):
+                yield size, "binary", connections, outstanding
+        for kind in ("ascii", "text"):
+            for outstanding in (1, 16):
+                yield size, kind, 50, outstanding
+    for kind in ("binary", "ascii", "text"):
+        yield 1 << 20, kind, 1, 1
+        yield 1 << 20, kind, 50, 1
+    yield 20, "binary", 5000, 1
+
+
+def frame_bytes(size):
+    """Of a masked frame, and of its echo."""
+    header = 2 if size < 126 else 4 if size < 65536 else 10
+    return header + 4 + size, header + size
+
+
+# ---- servers
+
+
+def commands(size):
+    """What starts each server that is installed; each prints its port."""
+    floor = [BENCH / "bench_floor", *map(str, frame_bytes(size))]
+    pirn = [BUILD / "pirn", "serve", "--quiet", "--port", "0", "--max-message", "16M"]
+    found = {
+        "floor": floor,
+        "pirn": pirn,
+        "bun": [PEERS / "node_modules/.bin/bun", PEERS / "bun_echo.js"],
+        "ws": ["node", PEERS / "ws_echo.mjs"],
+        "libwebsockets": [BENCH / "peers/lws_echo"],
+        "beast": [BENCH / "peers/beast_echo"],
+    }
+    if not (PEERS / "node_modules").exists():
+        del found["bun"], found["ws"]
+    return {name: words for name, words in found.items() if exists(words[0])}
+
+
+def exists(program):
+    return program == "node" or pathlib.Path(program).exists()
+
+
+def pinned(cpu, words):
+    return ["taskset", "-c", cpu, *map(str, words)]
+
+
+class Server:
+    def __init__(self, words):
+        self.output = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            pinned(SERVER_CPU, words), stdin=subprocess.DEVNULL, stdout=self.output
+        )
+        self.port = self.wait_for_port()
+
+    def wait_for_port(self):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and self.process.poll() is None:
+            self.output.seek(0)
+            match = re.search(rb"listening on \S*?(\d+)/?\n", self.output.read())
+            if match:
+                return int(match.group(1))
+            time.sleep(0.01)
+        self.stop()
+        sys.exit(f"bench: {self.process.args} does not start")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.output.close()
+
+
+class Servers:
+    """The servers of a round: the floor is another one for each size of messages."""
+
+    def __init__(self, names):
+        self.names, self.running = names, {}
+
+    def get(self, name, size):
+        key = (name, size if name == "floor" else 0)
+        if key not in self.running:
+            self.running[key] = Server(commands(size)[name])
+        return self.running[key]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in self.running.values():
+            server.stop()
+
+
+# ---- what is measured
+
+
+def run_client(program, server, *words):
+    """The JSON that a program prints; None if it failed, which is told."""
+    command = [BENCH / program, "--port", server.port, *words]
+    done = subprocess.run(pinned(LOAD_CPU, command), capture_output=True, text=True)
+    if done.returncode != 0:
+        return None, done.stderr.strip()
+    return json.loads(done.stdout), None
+
+
+def load_options(name, cell):
+    size, kind, connections, outstanding = cell
+    words = ["--size", size, "--kind", kind, "--connections", connections]
+    return words + ["--outstanding", outstanding] + (["--raw"] if name == "floor" else [])
+
+
+def measure_echo(servers, cell, milliseconds):
+    """One row for each server, in random order."""
+    for name in random.sample(servers.names, len(servers.names)):
+        server = servers.get(name, cell[0])
+        words = ["--warm-up", milliseconds // 3, "--run", milliseconds]
+        words += ["--server", server.process.pid]
+        result, fault = run_client("bench_load", server, *load_options(name, cell), *words)
+        if fault:
+            print(f"bench: {name} {cell}: {fault}", file=sys.stderr)
+            server.stop()
+            servers.running = {k: s for k, s in servers.running.items() if s is not server}
+        yield {"server": name, "cell": cell, **(result or {"fault": fault})}
+
+
+@contextlib.contextmanager
+def traced(words):
+    """A server under strace, and where strace leaves its counts."""
+    with tempfile.NamedTemporaryFile("r") as counts:
+        server = Server(["strace", "-f", "-c", "-o", counts.name, *words])
+        try:
+            yield server, counts
+        finally:
+            server.stop()
+
+
+def read_counts(text):
+    """Calls by name, from the table of strace -c."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[-1]: int(row[3]) for row in rows if len(row) >= 5 and row[3].isdigit()}
+
+
+def measure_calls(name, cell):
+    """System calls per message: those of a run less those of a run of almost no messages."""
+    few, many = cell[2] * cell[3], cell[2] * cell[3] + (20000 if cell[0] < 10000 else 4000)
+    found = []
+    for messages in (few, many):
+        with traced(commands(cell[0])[name]) as (server, counts):
+            words = load_options(name, cell) + ["--messages", messages]
+            _, fault = run_client("bench_load", server, *words)
+            children = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+            for child in children.read_text().split():
+                os.kill(int(child), 15)
+            server.process.wait(10)
+            found.append(read_counts(pathlib.Path(counts.name).read_text()))
+        if fault:
+            return {"server": name, "cell": cell, "fault": fault}
+    calls = {
+        call: round((count - found[0].get(call, 0)) / (many - few), 4)
+        for call, count in found[1].items()
+        if call != "total" and count - found[0].get(call, 0) > (many - few) * 0.001
+    }
+    return {"server": name, "cell": cell, "calls": calls}
+
+
+def measure_handshake(servers, milliseconds):
+    for name in random.sample(servers.names, len(servers.names)):
+        if name == "floor":
+            continue
+        server = servers.get(name, 20)
+        words = ["--server", server.process.pid, "--run", milliseconds]
+        result, fault = run_client("bench_handshake", server, *words)
+        yield {"server": name, **(result or {"fault": fault})}
+
+
+def measure_idle(name, connections):
+    server = Server(commands(20)[name])
+    words = ["--server", server.process.pid, "--connections", connections]
+    result, fault = run_client("bench_idle", server, *words)
+    server.stop()
+    return {"server": name, **(result or {"fault": fault})}
+
+
+# ---- a run
+
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return {
+        "processor": model.group(1) if model else platform.machine(),
+        "processors": os.cpu_count(),
+        "kernel": platform.release(),
+        "date": datetime.date.today().isoformat(),
+        "load": os.getloadavg()[0],
+        "revision": first_line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
+        "compiler": first_line("cc", "--version"),
+        "bun": first_line(str(PEERS / "node_modules/.bin/bun"), "--version"),
+        "node": first_line("node", "--version"),
+    }
+
+
+def first_line(*command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    except OSError:
+        return ""
+    return (done.stdout.splitlines() or [""])[0]
+
+
+def echo_rounds(options, names):
+    milliseconds = 300 if options.quick else 600
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        with Servers(names) as servers:
+            for cell in options.cell:
+                yield from measure_echo(servers, cell, milliseconds)
+
+
+def handshake_rounds(options, names):
+    for _ in range(options.rounds):
+        with Servers(names) as servers:
+            yield from measure_handshake(servers, 300 if options.quick else 1000)
+
+
+def run(options, names):
+    result = {"machine": machine(), "rounds": options.rounds, "quick": options.quick}
+    others = [name for name in names if name != "floor"]
+    if "echo" in options.only:
+        result["echo"] = list(echo_rounds(options, names))
+    if "handshake" in options.only:
+        result["handshake"] = list(handshake_rounds(options, names))
+    if "idle" in options.only:
+        count = 2000 if options.quick else 10000
+        result["idle"] = [measure_idle(name, count) for name in others]
+    if "calls" in options.only:
+        cells = CALLS_CELLS[1:2] if options.quick else CALLS_CELLS
+        result["calls"] = [measure_calls(name, cell) for cell in cells for name in names]
+    return result
+
+
+def read_cell(text):
+    size, kind, connections, outstanding = text.split("/")
+    return int(size), kind, int(connections), int(outstanding)
+
+
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="less than two minutes")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS)
+    parser.add_argument("--servers", type=lambda text: text.split(","))
+    parser.add_argument("--cell", type=read_cell, nargs="+")
+    parser.add_argument("--out", type=pathlib.Path, default=BENCH / "results.json")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (3 if options.quick else 5)
+    options.cell = options.cell or (QUICK_CELLS if options.quick else list(full_cells()))
+    return options
+
+
+def main():
+    options = read_options()
+    there = commands(20)
+    names = [name for name in options.servers or there if name in there]
+    for name in ("bun", "ws", "libwebsockets", "beast"):
+        if name not in there:
+            print(f"skipped {name}: it is not installed (tools/setup bench)", file=sys.stderr)
+    result = run(options, names)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"wrote {options.out}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
