@@ -6,7 +6,7 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 CTEST := ctest --output-on-failure -j $(JOBS) --test-dir
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test lint bench fuzz exhaustive coverage install format clean
+.PHONY: help setup build serve test lint bench cost fuzz exhaustive coverage install format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -30,11 +30,17 @@ test: setup ## build with gcc (-O2) and clang (ASan, UBSan), run every test with
 lint: setup ## check the layout, the walls of the source, the man pages
 	@tools/lint
 
-bench: build ## run the benchmarks
+bench: ## compare speed with the floor and with peers, in two minutes; bench/run.py does more
+	-@tools/setup bench
 	@tools/build release
-	@set -e; for source in $(wildcard bench/bench_*.c); do \
-	    echo "== $$source"; build/$${source%.c}; \
-	done
+	@tools/build release bench-peers
+	@build/bench/bench_core --quick
+	@bench/run.py --quick --out build/bench/results.json
+	@bench/report.py build/bench/results.json
+
+cost: setup ## compare instruction counts with bench/cost.txt
+	@tools/build release bench_cost
+	@tools/cost
 
 fuzz: setup ## run each fuzz target for FUZZ_SECONDS (20)
 	@tools/build fuzz
