@@ -36,6 +36,10 @@ struct pirn_url {
  * come in its ASCII form). The slices live as long as `text`. */
 PIRN_API int pirn_url_parse(struct pirn_url *url, struct pirn_str text);
 
+/* The text before its first "#". Browsers take a URL with a fragment and leave that out (WHATWG
+ * WebSockets, 3.1); who wants the same gives pirn_url_parse() this. */
+PIRN_API struct pirn_str pirn_url_without_fragment(struct pirn_str text);
+
 /* Takes host[:port] apart, as the Host header has it, by the same rules as above: fills host, ipv6
  * and port (0 when none is written) and clears the rest. Returns 0, or -PIRN_E_URL. */
 PIRN_API int pirn_url_parse_authority(struct pirn_url *url, struct pirn_str text);

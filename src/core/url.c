@@ -183,3 +183,9 @@ int pirn_url_parse(struct pirn_url *url, struct pirn_str text)
         url->port = url->secure ? 443 : 80;
     return 0;
 }
+
+struct pirn_str pirn_url_without_fragment(struct pirn_str text)
+{
+    const char *mark = text.len > 0 ? memchr(text.data, '#', text.len) : NULL;
+    return (struct pirn_str){text.data, mark ? (size_t)(mark - text.data) : text.len};
+}

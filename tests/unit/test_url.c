@@ -216,11 +216,32 @@ static void authorities_are_taken_apart(void **state)
     assert_int_equal(pirn_url_parse_authority(&url, (struct pirn_str){NULL, 0}), -PIRN_E_URL);
 }
 
+/* As browsers do with what RFC 6455 forbids. */
+static void a_fragment_can_be_left_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *rest;
+    } rows[] = {
+        {"ws://a/b", "ws://a/b"},     {"ws://a/b#c", "ws://a/b"},
+        {"ws://a/b#", "ws://a/b"},    {"#", ""},
+        {"ws://a#b#c?d/e", "ws://a"}, {"", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_true(pirn_str_equal(pirn_url_without_fragment(pirn_str(rows[i].text)),
+                                   pirn_str(rows[i].rest)));
+    struct pirn_url url;
+    assert_int_equal(pirn_url_parse(&url, PIRN_STR("ws://a/b#c")), -PIRN_E_URL);
+    assert_int_equal(pirn_url_parse(&url, pirn_url_without_fragment(PIRN_STR("ws://a/b#c"))), 0);
+    assert_null(pirn_url_without_fragment((struct pirn_str){NULL, 0}).data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_are_taken_apart),
         cmocka_unit_test(what_is_no_websocket_url_is_refused),
+        cmocka_unit_test(a_fragment_can_be_left_out),
         cmocka_unit_test(ipv6_addresses_are_known),
         cmocka_unit_test(authorities_are_taken_apart),
     };
