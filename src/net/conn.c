@@ -406,7 +406,7 @@ static void settle(struct pirn_conn *conn)
 
 static bool has_drained(struct pirn_conn *conn)
 {
-    if (!(conn->flags & PIRN__FULL) || conn->flags & PIRN__CUT ||
+    if (!(conn->flags & PIRN__FULL) ||
         pirn__conn_busy(conn)->queued > conn->owner->config->low_water_bytes)
         return false;
     conn->flags &= (uint16_t)~PIRN__FULL;

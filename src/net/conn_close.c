@@ -130,7 +130,7 @@ void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn
     enum pirn_error error = error_of(conn);
     const struct cause *cause = find_cause(error);
     bool left = (conn->flags & PIRN__CLOSE_LEFT) != 0;
-    bool clean = ending.clean && left && error == PIRN_E_NONE;
+    bool clean = ending.clean && error == PIRN_E_NONE;
     *info = (struct pirn_close_info){
         .code = ending.received_code,
         .has_code = ending.received_close && ending.received_code != PIRN_CLOSE_NO_STATUS,

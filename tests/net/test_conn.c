@@ -73,6 +73,23 @@ static void cuts_change_nothing(void **state)
     rig_end(&rig);
 }
 
+/* A read into a message that is begun ends where the frame ends, whatever stands behind it. */
+static void the_next_frame_is_not_taken_along(void **state)
+{
+    (void)state;
+    struct rig rig = {0};
+    rig_open(&rig);
+    char some[3000] = {0};
+    raw_frame(&rig, PIRN_BINARY, false, some, sizeof some);
+    rig_turns(&rig);
+    raw_write(&rig, "\x80\x8a\0\0\0\0abcde", 11);
+    rig_turns(&rig);
+    raw_write(&rig, "fghij\x81\x83\0\0\0\0two\x89\x80\0\0\0\0", 20);
+    rig_turns(&rig);
+    rig_expects(&rig, "open\nbinary of 3010\ntext two\nping \n");
+    rig_end(&rig);
+}
+
 static void fill(uint8_t *data, size_t len, unsigned seed)
 {
     for (size_t i = 0; i < len; i++)
@@ -156,6 +173,10 @@ static void memory_follows_what_has_come(void **state)
     rig_turns(&rig);
     assert_int_equal(rig.memory.bytes, before);
     rig_expects(&rig, "open\nbinary of 1048576\n");
+    raw_write(&rig, "\x82\xfe\x03\xe8\0\0\0\0", 8);
+    raw_write(&rig, some, 900);
+    rig_turns(&rig);
+    assert_in_range(rig.memory.bytes - before, 1000, 1000 + 700);
     rig_end(&rig);
 }
 
@@ -396,6 +417,7 @@ int main(void)
         cmocka_unit_test(messages_come_in),
         cmocka_unit_test(what_came_with_the_handshake_counts),
         cmocka_unit_test(cuts_change_nothing),
+        cmocka_unit_test(the_next_frame_is_not_taken_along),
         cmocka_unit_test(messages_of_all_sizes_go_round),
         cmocka_unit_test(memory_follows_what_has_come),
         cmocka_unit_test(chunks_are_not_put_together),

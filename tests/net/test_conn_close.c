@@ -122,6 +122,24 @@ static void answers_leave_before_the_close(void **state)
     rig_end(&rig);
 }
 
+/* The socket is not closed with input unread, which would reset it and lose our answer. */
+static void an_answer_is_not_lost_to_noise(void **state)
+{
+    (void)state;
+    struct rig rig = {.tcp = true};
+    static char noise[200000];
+    rig_open(&rig);
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
+    raw_write(&rig, noise, sizeof noise);
+    RAW_EXPECTS(&rig, "\x88\x02\x03\xe8");
+    assert_false(raw_sees_end(&rig));
+    assert_int_equal(rig.closes, 0);
+    raw_close(&rig);
+    rig_turns(&rig);
+    INFO(&rig, 1000, 1000, PIRN_ORIGIN_REMOTE, PIRN_LAYER_WEBSOCKET, true, PIRN_E_NONE);
+    rig_end(&rig);
+}
+
 /* ---- by us */
 
 static void we_close(void **state)
@@ -415,6 +433,7 @@ int main(void)
         cmocka_unit_test(the_answer_may_be_another),
         cmocka_unit_test(there_may_be_no_answer),
         cmocka_unit_test(answers_leave_before_the_close),
+        cmocka_unit_test(an_answer_is_not_lost_to_noise),
         cmocka_unit_test(we_close),
         cmocka_unit_test(we_close_and_nobody_answers),
         cmocka_unit_test(a_client_waits_for_the_server_to_end),

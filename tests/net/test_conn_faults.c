@@ -218,6 +218,10 @@ static void a_child_touches_nothing(void **state)
     raw_text(&rig, "still here");
     rig_turns(&rig);
     rig_expects(&rig, "open\ntext still here\n");
+    raw_frame(&rig, PIRN_CLOSE, true, "", 0);
+    raw_text(&rig, "");
+    RAW_EXPECTS(&rig, "\x88\x00");
+    assert_false(raw_sees_end(&rig));
     rig_end(&rig);
 }
 

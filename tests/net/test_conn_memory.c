@@ -193,6 +193,32 @@ static void a_close_needs_no_memory(void **state)
     rig_end(&rig);
 }
 
+/* Without memory to keep it the reason is lost, and is not told of another connection. */
+static void a_reason_stays_with_its_connection(void **state)
+{
+    (void)state;
+    struct rig rig = {0};
+    rig_open(&rig);
+    int peer;
+    struct pirn_conn *other = rig_connect(&rig, &peer);
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8why", 5);
+    rig.memory.fail_at = rig.memory.calls + 1;
+    rig_turns(&rig);
+    rig_expects(&rig, "open\nopen\nrequest 1000 why\nclosed by peer: 1000 Normal Closure\n");
+    close(rig.peer);
+    rig.peer = peer;
+    rig.conn = other;
+    size_t calls = rig.memory.calls;
+    raw_text(&rig, "idle again");
+    rig_turns(&rig);
+    assert_int_equal(rig.memory.calls, calls);
+    rig_expects(&rig, "text idle again\n");
+    raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
+    rig_turns(&rig);
+    rig_expects(&rig, "request 1000 \nclosed by peer: 1000 Normal Closure\n");
+    rig_end(&rig);
+}
+
 static size_t open_files(void)
 {
     int fd = dup(0);
@@ -241,6 +267,7 @@ int main(void)
         cmocka_unit_test(the_peer_is_told),
         cmocka_unit_test(a_send_without_memory_says_so),
         cmocka_unit_test(a_close_needs_no_memory),
+        cmocka_unit_test(a_reason_stays_with_its_connection),
         cmocka_unit_test(resets_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
