@@ -341,6 +341,78 @@ static void a_close_is_heard_behind_a_broken_pipe(void **state)
     rig_end(&rig);
 }
 
+/* ---- states that last */
+
+static void be_paused(struct rig *rig)
+{
+    pirn_conn_pause(rig->conn);
+    raw_text(rig, "waits");
+}
+
+static void be_paused_and_reset(struct rig *rig)
+{
+    be_paused(rig);
+    raw_reset(rig);
+}
+
+static void be_paused_and_ended(struct rig *rig)
+{
+    be_paused(rig);
+    shutdown(rig->peer, SHUT_WR);
+}
+
+static void be_blocked(struct rig *rig)
+{
+    static char large[100000];
+    for (int i = 0; i < 50; i++)
+        pirn_conn_send(rig->conn, PIRN_BINARY, large, sizeof large);
+}
+
+static void be_blocked_and_ended(struct rig *rig)
+{
+    be_blocked(rig);
+    shutdown(rig->peer, SHUT_WR);
+}
+
+static void be_awaiting(struct rig *rig)
+{
+    pirn_conn_close(rig->conn, 1000, PIRN_STR(""));
+}
+
+static void be_lingering(struct rig *rig)
+{
+    raw_write(rig, "\x83\x80", 2);
+}
+
+static void be_finishing(struct rig *rig)
+{
+    be_blocked(rig);
+    rig_turns(rig);
+    be_lingering(rig);
+}
+
+/* None of them keeps the loop busy. */
+static void odd_states_do_not_spin(void **state)
+{
+    (void)state;
+    static void (*const states[])(struct rig * rig) = {
+        be_paused,  be_paused_and_reset,  be_paused_and_ended, be_awaiting,
+        be_blocked, be_blocked_and_ended, be_lingering,        be_finishing,
+    };
+    for (size_t i = 0; i < COUNT(states); i++) {
+        struct rig rig = {.tcp = true, .peer_buffer = 4096};
+        rig_open(&rig);
+        states[i](&rig);
+        rig_turns(&rig);
+        assert_non_null(rig.conn);
+        for (int turn = 0; turn < 10; turn++) {
+            assert_int_equal(pirn_loop_dispatch(rig.loop), 0);
+            assert_int_not_equal(pirn_loop_timeout_ms(rig.loop), 0);
+        }
+        rig_end(&rig);
+    }
+}
+
 /* ---- by time */
 
 static void a_silent_peer_is_found(void **state)
@@ -442,6 +514,7 @@ int main(void)
         cmocka_unit_test(a_failed_peer_has_five_seconds),
         cmocka_unit_test(a_lost_peer_says_how),
         cmocka_unit_test(a_close_is_heard_behind_a_broken_pipe),
+        cmocka_unit_test(odd_states_do_not_spin),
         cmocka_unit_test(a_silent_peer_is_found),
         cmocka_unit_test(keep_alive_waits_in_a_pause),
         cmocka_unit_test(closing_goes_on_in_a_pause),
