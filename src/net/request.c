@@ -65,12 +65,17 @@ static void request_free(struct pirn_request *request)
     pirn__server_released(server, address);
 }
 
+/* While the program is told, it counts as answered: nothing that it does there, draining the server
+ * say, may answer or free it. */
 static void tell_gone(struct pirn_request *request)
 {
     pirn_gone_fn *gone = request->gone;
+    enum request_phase phase = request->phase;
     request->gone = NULL;
+    request->phase = REQUEST_TAKEN;
     if (gone)
         gone(request, request->gone_context);
+    request->phase = phase;
 }
 
 void pirn__request_drop(struct pirn_request *request)
