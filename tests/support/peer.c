@@ -198,6 +198,11 @@ int peer_head(struct peer *peer)
     return peer->head.status;
 }
 
+void peer_begin(struct peer *peer)
+{
+    pirn_endpoint_init(&peer->endpoint, PIRN_CLIENT, &endpoint_config, &peer->slots, 1);
+}
+
 bool peer_try_upgrade(struct peer *peer, const struct pirn_client_handshake_config *config,
                       void (*half_way)(void))
 {
@@ -210,7 +215,7 @@ bool peer_try_upgrade(struct peer *peer, const struct pirn_client_handshake_conf
     if (half_way)
         half_way();
     peer_send(peer, request + half, (size_t)len - half);
-    pirn_endpoint_init(&peer->endpoint, PIRN_CLIENT, &endpoint_config, &peer->slots, 1);
+    peer_begin(peer);
     return peer_head(peer) == 101 &&
            pirn_client_handshake_read_response(&peer->handshake, &peer->head) == 0;
 }

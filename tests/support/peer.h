@@ -71,6 +71,9 @@ int peer_head(struct peer *peer);
 
 /* ---- the WebSocket */
 
+/* The endpoint begins, if the handshake was none of this file's. */
+void peer_begin(struct peer *peer);
+
 /* A frame as it is asked for, whatever the rules say, with an all-zero masking key. */
 bool peer_frame(struct peer *peer, int first_byte, const void *payload, size_t len);
 
