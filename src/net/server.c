@@ -164,7 +164,7 @@ void pirn__server_released(struct pirn_server *server, struct pirn__address *add
     if (server->draining) {
         if (server->owner.count == 0 && server->request_count == 0)
             pirn__loop_at_end(server->owner.loop, &server->drained);
-    } else {
+    } else if (address) {
         go_on_accepting(server);
     }
 }

@@ -37,8 +37,8 @@ struct pirn_server {
     size_t left; /* connections that the drain's deadline terminated */
 };
 
-/* Something of the server's has ended: its address counts one less (NULL: none was counted), and
- * what waited for that goes on. */
+/* Something of the server's has ended: its address counts one less, and what waited for that goes
+ * on. NULL: its socket lives on, as a connection. */
 void pirn__server_released(struct pirn_server *server, struct pirn__address *address);
 
 size_t pirn__parsed_size(const struct pirn_server *server);
