@@ -94,8 +94,10 @@ bool stage_open_loop(void)
 {
     stage.base_fds = stage_fds();
     stage.now_us = UINT64_C(1000000000);
-    stage.loop_config.realloc = ledger_realloc;
-    stage.loop_config.realloc_context = &stage.memory;
+    if (!stage.loop_config.realloc) {
+        stage.loop_config.realloc = ledger_realloc;
+        stage.loop_config.realloc_context = &stage.memory;
+    }
     stage.loop = pirn_loop_new(&stage.loop_config);
     if (stage.loop)
         pirn__loop_set_clock(stage.loop, stage_clock);

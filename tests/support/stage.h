@@ -27,7 +27,8 @@ struct told {
 };
 
 extern struct stage {
-    struct pirn_loop_config loop_config; /* for stage_open(); cleared by stage_close() */
+    struct pirn_loop_config loop_config; /* for stage_open(); cleared by stage_close(); without an
+                                          * allocator: that of memory, below */
     struct pirn_loop *loop;
     struct pirn_server *server;
     uint16_t port;         /* of the first TCP listener; 0: none */
