@@ -168,6 +168,19 @@ static void test_deferred_until_drain(void **state)
     stage_close();
 }
 
+static void test_deferred_until_free(void **state)
+{
+    (void)state;
+    struct peer peer;
+    stage_open(&defer_config);
+    ask_deferred(&peer, "");
+    pirn_server_free(stage.server);
+    stage.server = NULL;
+    assert_int_equal(later.gone, 1);
+    peer_drop(&peer);
+    stage_close();
+}
+
 /* ---- drain */
 
 static struct {
@@ -407,6 +420,7 @@ int main(void)
         STAGE_TEST(test_deferred_peer_goes),
         STAGE_TEST(test_deferred_too_long),
         STAGE_TEST(test_deferred_until_drain),
+        STAGE_TEST(test_deferred_until_free),
         STAGE_TEST(test_drain_that_cannot_be),
         STAGE_TEST(test_drain_nothing),
         STAGE_TEST(test_drain_well),
