@@ -96,6 +96,7 @@ struct pirn_conn_config {
     struct pirn_endpoint_config endpoint; /* random is the loop's if NULL */
     struct pirn_handlers handlers;
     size_t user_bytes;       /* zeroed memory beside each connection: pirn_conn_user() */
+    bool keep_peer;          /* pirn_conn_peer() is known to the end: 20 bytes more each */
     size_t high_water_bytes; /* queued bytes from which on the policy holds; 1 MiB */
     size_t low_water_bytes;  /* a quarter of it */
     enum pirn_full_policy when_full;
@@ -160,7 +161,8 @@ PIRN_API enum pirn_endpoint_state pirn_conn_state(const struct pirn_conn *conn);
 PIRN_API struct pirn_str pirn_conn_subprotocol(const struct pirn_conn *conn);
 
 /* Writes the peer's address ("127.0.0.1:4711", "[::1]:4711", "unix") to text[0..cap) with a NUL;
- * returns text. 64 bytes are enough. "unknown" once the connection has ended, also in on_close. */
+ * returns text. 64 bytes are enough. "unknown" when the peer has gone, as in on_close, unless
+ * keep_peer is configured. */
 PIRN_API const char *pirn_conn_peer(const struct pirn_conn *conn, char *text, size_t cap);
 
 /* Round-trip time of the latest keep-alive Ping that was answered; 0 if none was yet. */

@@ -57,7 +57,7 @@ struct serve {
 struct session {
     uint64_t opened_us;
     uint64_t messages_in, bytes_in, messages_out, bytes_out;
-    struct pirn_str peer, path, subprotocol; /* in text */
+    struct pirn_str path, subprotocol; /* in text */
     char text[];
 };
 
@@ -87,9 +87,10 @@ static void echo(struct pirn_conn *conn, const struct pirn_chunk *chunk)
 static void print_ending(struct pirn_conn *conn, const struct session *session,
                          const struct pirn_close_info *info)
 {
+    char peer[64];
     uint64_t open_us = pirn_loop_now_us(pirn_conn_loop(conn)) - session->opened_us;
-    printf("%.*s %.*s %.3f s, in %llu messages %llu bytes, out %llu messages %llu bytes, %s\n",
-           (int)session->peer.len, session->peer.data, (int)session->path.len, session->path.data,
+    printf("%s %.*s %.3f s, in %llu messages %llu bytes, out %llu messages %llu bytes, %s\n",
+           pirn_conn_peer(conn, peer, sizeof peer), (int)session->path.len, session->path.data,
            (double)open_us / 1e6, (unsigned long long)session->messages_in,
            (unsigned long long)session->bytes_in, (unsigned long long)session->messages_out,
            (unsigned long long)session->bytes_out, info->text);
@@ -130,13 +131,10 @@ static struct pirn_str copy(struct pirn_str text, char **place)
 static struct session *session_new(const struct serve *serve, const struct pirn_request *request)
 {
     struct pirn_str subprotocol = first_subprotocol(request);
-    struct pirn_str path = {NULL, 0}, peer = {NULL, 0};
-    char peer_text[64];
-    if (!serve->options->quiet) {
+    struct pirn_str path = {NULL, 0};
+    if (!serve->options->quiet)
         path = pirn_request_path(request);
-        peer = pirn_str(pirn_request_peer(request, peer_text, sizeof peer_text));
-    }
-    size_t text_len = path.len + peer.len + subprotocol.len;
+    size_t text_len = path.len + subprotocol.len;
     if (text_len == 0)
         return &nobody;
     struct session *session = calloc(1, sizeof *session + text_len);
@@ -144,7 +142,6 @@ static struct session *session_new(const struct serve *serve, const struct pirn_
         return NULL;
     char *place = session->text;
     session->opened_us = pirn_loop_now_us(serve->loop);
-    session->peer = copy(peer, &place);
     session->path = copy(path, &place);
     session->subprotocol = copy(subprotocol, &place);
     return session;
@@ -286,6 +283,7 @@ static struct pirn_server *make_server(struct serve *serve, const struct pirn_ro
 {
     const struct serve_options *options = serve->options;
     struct pirn_server_config config = {
+        .conn.keep_peer = !options->quiet,
         .conn.endpoint.max_message_bytes = options->max_message_bytes,
         .conn.handlers = {.on_chunk = echo, .on_close = on_close},
         .routes = route,

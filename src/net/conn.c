@@ -136,16 +136,25 @@ static void unlink_conn(struct pirn_conn *conn)
     conn->owner->count--;
 }
 
-static size_t user_offset(void)
+/* Behind the connection in the same memory: the peer's address if it is kept, then the program's
+ * bytes. */
+static size_t user_offset(const struct pirn__conn_owner *owner)
 {
     size_t align = _Alignof(max_align_t);
-    return (sizeof(struct pirn_conn) + align - 1) & ~(align - 1);
+    size_t offset = sizeof(struct pirn_conn);
+    if (owner->config->keep_peer)
+        offset += sizeof(struct pirn__peer);
+    return owner->config->user_bytes > 0 ? (offset + align - 1) & ~(align - 1) : offset;
 }
 
 static size_t conn_size(const struct pirn__conn_owner *owner)
 {
-    size_t user_bytes = owner->config->user_bytes;
-    return user_bytes > 0 ? user_offset() + user_bytes : sizeof(struct pirn_conn);
+    return user_offset(owner) + owner->config->user_bytes;
+}
+
+static struct pirn__peer *kept_peer(const struct pirn_conn *conn)
+{
+    return (struct pirn__peer *)(uintptr_t)(conn + 1);
 }
 
 static void drop_bytes(struct pirn_conn *conn, struct pirn__bytes *bytes)
@@ -524,6 +533,8 @@ static struct pirn_conn *make(struct pirn__conn_owner *owner, const struct pirn_
     conn->subprotocol_len = (uint16_t)start->subprotocol.len;
     conn->context = start->context;
     conn->owner_data = start->owner_data;
+    if (config->keep_peer)
+        pirn__socket_peer(start->fd, kept_peer(conn));
     if (pirn_endpoint_init(&conn->endpoint, start->role, &config->endpoint, NULL, now_us(conn)) ==
         0)
         return conn;
@@ -647,7 +658,7 @@ void *pirn_conn_user(const struct pirn_conn *conn)
 {
     if (conn->owner->config->user_bytes == 0)
         return NULL;
-    return (char *)(uintptr_t)conn + user_offset();
+    return (char *)(uintptr_t)conn + user_offset(conn->owner);
 }
 
 void pirn_conn_set_context(struct pirn_conn *conn, void *context)
@@ -677,6 +688,8 @@ struct pirn_str pirn_conn_subprotocol(const struct pirn_conn *conn)
 
 const char *pirn_conn_peer(const struct pirn_conn *conn, char *text, size_t cap)
 {
+    if (conn->owner->config->keep_peer)
+        return pirn__peer_text(kept_peer(conn), text, cap);
     return pirn__socket_peer_text(conn->watch.fd, text, cap);
 }
 

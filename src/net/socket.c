@@ -266,20 +266,6 @@ static bool own_address(int fd, union address *address)
 }
 
 /* IPv4 that comes through a socket for both is given as IPv4. */
-static bool peer_address(int fd, union address *address)
-{
-    socklen_t len = sizeof *address;
-    memset(address, 0, sizeof *address);
-    if (getpeername(fd, &address->any, &len) < 0)
-        return false;
-    if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr))
-        return true;
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = address->v6.sin6_port};
-    memcpy(&v4.sin_addr, address->v6.sin6_addr.s6_addr + 12, 4);
-    address->v4 = v4;
-    return true;
-}
-
 uint16_t pirn__socket_port(int fd)
 {
     union address own;
@@ -290,35 +276,52 @@ uint16_t pirn__socket_port(int fd)
     return own.any.sa_family == AF_INET6 ? ntohs(own.v6.sin6_port) : 0;
 }
 
+void pirn__socket_peer(int fd, struct pirn__peer *peer)
+{
+    union address from;
+    socklen_t len = sizeof from;
+    memset(&from, 0, sizeof from);
+    *peer = (struct pirn__peer){0};
+    if (getpeername(fd, &from.any, &len) < 0)
+        return;
+    if (from.any.sa_family == AF_INET) {
+        peer->family = 4;
+        peer->port = ntohs(from.v4.sin_port);
+        memcpy(peer->address, &from.v4.sin_addr, 4);
+    } else if (from.any.sa_family == AF_INET6) {
+        bool mapped = IN6_IS_ADDR_V4MAPPED(&from.v6.sin6_addr);
+        peer->family = mapped ? 4 : 6;
+        peer->port = ntohs(from.v6.sin6_port);
+        memcpy(peer->address, from.v6.sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+    } else if (from.any.sa_family == AF_UNIX) {
+        peer->family = 1;
+    }
+}
+
+const char *pirn__peer_text(const struct pirn__peer *peer, char *text, size_t cap)
+{
+    char host[INET6_ADDRSTRLEN];
+    if (peer->family < 4) {
+        snprintf(text, cap, "%s", peer->family == 1 ? "unix" : "unknown");
+        return text;
+    }
+    bool v4 = peer->family == 4;
+    inet_ntop(v4 ? AF_INET : AF_INET6, peer->address, host, sizeof host);
+    snprintf(text, cap, v4 ? "%s:%u" : "[%s]:%u", host, (unsigned)peer->port);
+    return text;
+}
+
 const char *pirn__socket_peer_text(int fd, char *text, size_t cap)
 {
-    union address peer;
-    char host[INET6_ADDRSTRLEN];
-    if (!peer_address(fd, &peer)) {
-        snprintf(text, cap, "unknown");
-    } else if (peer.any.sa_family == AF_INET) {
-        inet_ntop(AF_INET, &peer.v4.sin_addr, host, sizeof host);
-        snprintf(text, cap, "%s:%u", host, (unsigned)ntohs(peer.v4.sin_port));
-    } else if (peer.any.sa_family == AF_INET6) {
-        inet_ntop(AF_INET6, &peer.v6.sin6_addr, host, sizeof host);
-        snprintf(text, cap, "[%s]:%u", host, (unsigned)ntohs(peer.v6.sin6_port));
-    } else {
-        snprintf(text, cap, "%s", peer.any.sa_family == AF_UNIX ? "unix" : "unknown");
-    }
-    return text;
+    struct pirn__peer peer;
+    pirn__socket_peer(fd, &peer);
+    return pirn__peer_text(&peer, text, cap);
 }
 
 void pirn__socket_peer_key(int fd, struct pirn__peer_key *key)
 {
-    union address peer;
-    *key = (struct pirn__peer_key){0};
-    if (!peer_address(fd, &peer))
-        return;
-    if (peer.any.sa_family == AF_INET) {
-        key->family = 4;
-        memcpy(key->address, &peer.v4.sin_addr, 4);
-    } else if (peer.any.sa_family == AF_INET6) {
-        key->family = 6;
-        memcpy(key->address, &peer.v6.sin6_addr, 8);
-    }
+    struct pirn__peer peer;
+    pirn__socket_peer(fd, &peer);
+    key->family = peer.family;
+    memcpy(key->address, peer.address, sizeof key->address);
 }

@@ -42,14 +42,23 @@ void pirn__socket_reset(int fd);
 /* A descriptor for nothing, to be closed when there are no others left; -1 with errno. */
 int pirn__socket_reserve(void);
 
+/* The address of a peer, for when the socket does not know it any more. */
+struct pirn__peer {
+    uint8_t family; /* 4, 6, 1 for a unix-domain socket, 0 unknown */
+    uint8_t address[16];
+    uint16_t port;
+};
+void pirn__socket_peer(int fd, struct pirn__peer *peer);
+
 /* The peer as "127.0.0.1:4711", "[::1]:4711", "unix", or "unknown" once it is disconnected, in
  * text[0..cap); returns text. 64 bytes are enough. */
+const char *pirn__peer_text(const struct pirn__peer *peer, char *text, size_t cap);
 const char *pirn__socket_peer_text(int fd, char *text, size_t cap);
 
 /* What counts as one peer address: an IPv4 address, the first 64 bits of an IPv6 address (what one
  * customer has of them), all unix-domain sockets together. For memcmp(3). */
 struct pirn__peer_key {
-    uint8_t family; /* 4, 6, or 0 for others */
+    uint8_t family;
     uint8_t address[8];
 };
 void pirn__socket_peer_key(int fd, struct pirn__peer_key *key);

@@ -226,6 +226,32 @@ static void we_terminate(void **state)
     rig_end(&rig);
 }
 
+static void note_peer(struct rig *rig, struct pirn_conn *conn, enum rig_moment moment)
+{
+    if (moment != ON_OPEN && moment != ON_CLOSE)
+        return;
+    char *texts = rig->extra;
+    pirn_conn_peer(conn, texts + (moment == ON_CLOSE ? 64 : 0), 64);
+    memset(pirn_conn_user(conn), 0xAA, 24);
+}
+
+static void the_peer_is_kept(void **state)
+{
+    (void)state;
+    char texts[2][64];
+    struct rig rig = {.tcp = true,
+                      .config = {.keep_peer = true, .user_bytes = 24},
+                      .act = note_peer,
+                      .extra = texts};
+    rig_open(&rig);
+    raw_reset(&rig);
+    rig_turns(&rig);
+    assert_memory_equal(texts[0], "127.0.0.1:", 10);
+    assert_string_equal(texts[1], texts[0]);
+    rig_expects(&rig, "open\nlost (tcp): connection reset by peer\n");
+    rig_end(&rig);
+}
+
 /* ---- by failure */
 
 static void bad_frames_fail(void **state)
@@ -510,6 +536,7 @@ int main(void)
         cmocka_unit_test(we_close_and_nobody_answers),
         cmocka_unit_test(a_client_waits_for_the_server_to_end),
         cmocka_unit_test(we_terminate),
+        cmocka_unit_test(the_peer_is_kept),
         cmocka_unit_test(bad_frames_fail),
         cmocka_unit_test(a_failed_peer_has_five_seconds),
         cmocka_unit_test(a_lost_peer_says_how),

@@ -422,7 +422,7 @@ static void peers_have_text_and_key(void **state)
     static const struct peer_row rows[] = {
         {{0}, 4, "127.0.0.1:%u", {4, {127, 0, 0, 1}}},
         {{.host = "*"}, 4, "127.0.0.1:%u", {4, {127, 0, 0, 1}}},
-        {{.unix_path = "@pirn-test-peer"}, 0, "unix", {0, {0}}},
+        {{.unix_path = "@pirn-test-peer"}, 0, "unix", {1, {0}}},
         {{.host = "*"}, 6, "[::1]:%u", {6, {0}}},
         {{.host = "::1"}, 6, "[::1]:%u", {6, {0}}},
     };
