@@ -176,7 +176,8 @@ def calls(result):
     for row in rows:
         counts = sorted(row["calls"].items(), key=lambda item: -item[1])
         text = ", ".join(f"{name} {count:.3f}" for name, count in counts)
-        yield f"{cell_text(row['cell'])}  {row['server']:14} {sum(row['calls'].values()):.3f}: {text}"
+        total = sum(row["calls"].values())
+        yield f"{cell_text(row['cell'])}  {row['server']:14} {total:.3f}: {text}"
 
 
 def head(result):

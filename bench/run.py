@@ -18,6 +18,7 @@ import pathlib
 import platform
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -182,6 +183,11 @@ def traced(words):
             server.stop()
 
 
+def children(pid):
+    text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in text.split()]
+
+
 def read_counts(text):
     """Calls by name, from the table of strace -c."""
     rows = (line.split() for line in text.splitlines())
@@ -196,9 +202,8 @@ def measure_calls(name, cell):
         with traced(commands(cell[0])[name]) as (server, counts):
             words = load_options(name, cell) + ["--messages", messages]
             _, fault = run_client("bench_load", server, *words)
-            children = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-            for child in children.read_text().split():
-                os.kill(int(child), 15)
+            for child in children(server.process.pid):
+                os.kill(child, signal.SIGTERM)
             server.process.wait(10)
             found.append(read_counts(pathlib.Path(counts.name).read_text()))
         if fault:
