@@ -29,8 +29,6 @@
 #include "container.h"
 #include "socket.h"
 
-enum { OUTPUT_CHUNK_BYTES = 64 << 10 };
-
 static uint64_t later(uint64_t from_us, uint32_t ms)
 {
     return ms == PIRN_OFF ? UINT64_MAX : from_us + (uint64_t)ms * 1000;
@@ -502,10 +500,11 @@ static void on_ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned 
 
 /* ---- the beginning */
 
+/* The chunk takes the answers to a full receive buffer, so that they leave with one send. */
 static bool share(struct pirn_loop *loop)
 {
     struct pirn__loop_shared *loops = pirn__loop_shared(loop);
-    size_t chunk_bytes = sizeof(struct pirn__chunk) + OUTPUT_CHUNK_BYTES;
+    size_t chunk_bytes = sizeof(struct pirn__chunk) + loops->receive_cap;
     if (loops->conn)
         return true;
     struct pirn__conn_shared *shared = pirn__realloc(loop, NULL, 0, sizeof *shared + chunk_bytes);
@@ -513,7 +512,7 @@ static bool share(struct pirn_loop *loop)
         return false;
     memset(shared, 0, sizeof *shared + sizeof(struct pirn__chunk));
     shared->chunk = (struct pirn__chunk *)(void *)(shared + 1);
-    shared->chunk->cap = OUTPUT_CHUNK_BYTES;
+    shared->chunk->cap = loops->receive_cap;
     loops->conn = shared;
     loops->conn_bytes = sizeof *shared + chunk_bytes;
     return true;

@@ -19,7 +19,7 @@ enum { ASKED = PIRN_READABLE | PIRN_WRITABLE, WATCHED = 0x8000 };
 _Static_assert(sizeof(struct pirn_watch) <= sizeof(void *) + 8, "watch has grown");
 _Static_assert(sizeof(struct pirn_timer) <= 3 * sizeof(void *) + 8, "timer has grown");
 
-enum { RECEIVE_DEFAULT = 64 << 10, RECEIVE_MIN = 4 << 10, RECEIVE_MAX = 16 << 20 };
+enum { RECEIVE_DEFAULT = 256 << 10, RECEIVE_MIN = 4 << 10, RECEIVE_MAX = 16 << 20 };
 
 static void *default_realloc(void *context, void *memory, size_t old_size, size_t size)
 {

@@ -203,6 +203,8 @@ void rig_start(struct rig *rig)
     }
     rig->loop_config.realloc = count_realloc;
     rig->loop_config.realloc_context = &rig->memory;
+    if (rig->loop_config.receive_buffer_bytes == 0) /* tests say how much one read may take */
+        rig->loop_config.receive_buffer_bytes = 64 << 10;
     rig->loop = pirn_loop_new(&rig->loop_config);
     assert_non_null(rig->loop);
     pirn__loop_set_clock(rig->loop, clock_us);

@@ -98,6 +98,8 @@ bool stage_open_loop(void)
         stage.loop_config.realloc = ledger_realloc;
         stage.loop_config.realloc_context = &stage.memory;
     }
+    if (stage.loop_config.receive_buffer_bytes == 0) /* tests say how much one read may take */
+        stage.loop_config.receive_buffer_bytes = 64 << 10;
     stage.loop = pirn_loop_new(&stage.loop_config);
     if (stage.loop)
         pirn__loop_set_clock(stage.loop, stage_clock);
