@@ -353,6 +353,9 @@ static void run_plan(void)
     other = stage.told.conn;
     connect_peer(&deferred, "/defer");
     assert_non_null(waiting);
+    peer_frame(&deferred, 0x89, "early", 5); /* accepted elsewhere, it is at work there */
+    peer_frame(&deferred, 0x81, "early", 5);
+    stage_settle();
     plan.done = done;
     connect_peer(&main_peer, "/main");
     if (peer_head(&main_peer) == 101) {

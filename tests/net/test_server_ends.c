@@ -4,6 +4,14 @@
 
 #include "states.h"
 
+static enum pirn_loop_backend backend;
+
+static void open_stage(void)
+{
+    stage.loop_config.backend = backend;
+    stage_open(&states_config);
+}
+
 enum ending { STAY, HALF_CLOSE, CLOSE, RESET, ENDINGS };
 
 static const char *const ending_names[] = {"staying", "half-close", "close", "reset"};
@@ -20,7 +28,7 @@ static void end(struct peer *peer, enum ending ending)
 
 static bool is_idle(void)
 {
-    struct pollfd ready = {.fd = pirn_loop_fd(stage.loop), .events = POLLIN};
+    struct pollfd ready = {.fd = pirn_loop_fd(stage.loop), .events = POLLIN}; /* -1 of poll(2) */
     return stage_turn() == 0 && poll(&ready, 1, 0) == 0;
 }
 
@@ -31,7 +39,7 @@ static void test_every_state_is_quiet(void **state)
     for (size_t i = 0; i < peer_state_count; i++)
         for (enum ending ending = STAY; ending < ENDINGS; ending++) {
             struct peer peer;
-            stage_open(&states_config);
+            open_stage();
             peer_states[i].enter(&peer);
             end(&peer, ending);
             stage_settle();
@@ -54,7 +62,7 @@ static void test_ends_leave_nothing(void **state)
             struct peer peer;
             if (peer_states[i].is & STATE_DEAF)
                 continue;
-            stage_open(&states_config);
+            open_stage();
             size_t fds = stage_fds();
             peer_states[i].enter(&peer);
             end(&peer, ending);
@@ -80,7 +88,7 @@ static void test_silence_ends(void **state)
         struct peer peer;
         if (peer_states[i].is & STATE_ENDLESS)
             continue;
-        stage_open(&states_config);
+        open_stage();
         size_t fds = stage_fds();
         peer_states[i].enter(&peer);
         unsigned seconds = 0;
@@ -114,7 +122,7 @@ static void test_storm_of_resets(void **state)
 {
     (void)state;
     static struct peer peers[50];
-    stage_open(&states_config);
+    open_stage();
     size_t bytes = warm_bytes(), fds = stage_fds();
     for (size_t done = 0, i = 0; done < STORM; i++) {
         const struct peer_state *entered = &peer_states[i % peer_state_count];
@@ -155,7 +163,7 @@ static void test_free_in_each_state(void **state)
     (void)state;
     for (size_t i = 0; i < peer_state_count; i++) {
         struct peer peer;
-        stage_open(&states_config);
+        open_stage();
         peer_states[i].enter(&peer);
         pirn_server_free(stage.server);
         stage.server = NULL;
@@ -173,9 +181,9 @@ static void test_free_with_everything_open(void **state)
     (void)state;
     static struct peer peers[64];
     assert_in_range(peer_state_count, 1, COUNT(peers));
-    stage_open(&states_config);
+    open_stage();
     open_all(peers);
-    drop_all(peers + 0);
+    drop_all(peers);
     stage_close();
 }
 
@@ -198,7 +206,7 @@ static void test_drain_in_each_state(void **state)
     (void)state;
     for (size_t i = 0; i < peer_state_count; i++) {
         struct peer peer;
-        stage_open(&states_config);
+        open_stage();
         drained = 0;
         peer_states[i].enter(&peer);
         assert_int_equal(pirn_server_drain(stage.server, PIRN_CLOSE_GOING_AWAY, PIRN_STR("bye"),
@@ -221,7 +229,7 @@ static void test_drain_with_everything_open(void **state)
 {
     (void)state;
     static struct peer peers[64];
-    stage_open(&states_config);
+    open_stage();
     open_all(peers);
     drained = 0;
     pirn_server_drain(stage.server, PIRN_CLOSE_SERVICE_RESTART, PIRN_STR(""), 3000, on_drained,
@@ -237,10 +245,19 @@ static void test_drain_with_everything_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STAGE_TEST(test_every_state_is_quiet), STAGE_TEST(test_ends_leave_nothing),
-        STAGE_TEST(test_silence_ends),         STAGE_TEST(test_storm_of_resets),
-        STAGE_TEST(test_free_in_each_state),   STAGE_TEST(test_free_with_everything_open),
-        STAGE_TEST(test_drain_in_each_state),  STAGE_TEST(test_drain_with_everything_open),
+        STAGE_TEST(test_every_state_is_quiet),
+        STAGE_TEST(test_ends_leave_nothing),
+        STAGE_TEST(test_silence_ends),
+        STAGE_TEST(test_free_in_each_state),
+        STAGE_TEST(test_free_with_everything_open),
+        STAGE_TEST(test_drain_in_each_state),
+        STAGE_TEST(test_drain_with_everything_open),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest storm[] = {STAGE_TEST(test_storm_of_resets)};
+    int failed = 0;
+    for (backend = PIRN_LOOP_EPOLL; backend <= PIRN_LOOP_POLL; backend++)
+        failed += cmocka_run_group_tests_name(backend == PIRN_LOOP_EPOLL ? "epoll" : "poll", tests,
+                                              NULL, NULL);
+    backend = PIRN_LOOP_DEFAULT;
+    return failed + cmocka_run_group_tests(storm, NULL, NULL);
 }
