@@ -2,13 +2,17 @@
  *
  * A function marked PIRN__TARGET("avx2") is compiled for AVX2 whatever the flags of its file are;
  * it may be called only where PIRN__CPU_HAS("avx2"). That question is one load and one test: libgcc
- * has asked the processor before main, so nothing is kept here. */
+ * has asked the processor before main, so nothing is kept here.
+ *
+ * Helpers that take or return vectors are PIRN__INLINE: gcc 12 forgets vzeroupper behind a call
+ * with 256-bit arguments, and then all SSE code that follows runs many times slower. */
 #ifndef PIRN_CORE_CPU_H
 #define PIRN_CORE_CPU_H
 
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define PIRN__X86           1
 #define PIRN__TARGET(name)  __attribute__((target(name)))
+#define PIRN__INLINE(name)  static inline __attribute__((target(name), always_inline))
 #define PIRN__CPU_HAS(name) (__builtin_cpu_supports(name) != 0)
 #else
 #define PIRN__X86 0

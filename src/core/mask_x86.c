@@ -18,8 +18,8 @@ void pirn__mask_sse2(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
     _mm_storeu_si128((__m128i *)(out + last), tail);
 }
 
-PIRN__TARGET("avx2")
-static __m256i masked(const uint8_t *in, __m256i words)
+PIRN__INLINE("avx2")
+__m256i masked(const uint8_t *in, __m256i words)
 {
     return _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)in), words);
 }

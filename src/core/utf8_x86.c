@@ -74,15 +74,15 @@ static const uint8_t second_high[16] = {
     X4(TOO_SHORT),                      /* C..F */
 };
 
-PIRN__TARGET("ssse3")
-static __m128i load_16(const uint8_t *from)
+PIRN__INLINE("ssse3")
+__m128i load_16(const uint8_t *from)
 {
     return _mm_loadu_si128((const __m128i *)from);
 }
 
 /* True when all of now is right, given the 16 bytes before it. */
-PIRN__TARGET("ssse3")
-static bool right_16(__m128i before, __m128i now)
+PIRN__INLINE("ssse3")
+bool right_16(__m128i before, __m128i now)
 {
     if (_mm_movemask_epi8(_mm_or_si128(before, now)) == 0)
         return true;
@@ -118,21 +118,21 @@ size_t pirn__utf8_scan_ssse3(const uint8_t *data, size_t len)
     return len;
 }
 
-PIRN__TARGET("avx2")
-static __m256i load_32(const uint8_t *from)
+PIRN__INLINE("avx2")
+__m256i load_32(const uint8_t *from)
 {
     return _mm256_loadu_si256((const __m256i *)from);
 }
 
-PIRN__TARGET("avx2")
-static __m256i table_32(const uint8_t table[16])
+PIRN__INLINE("avx2")
+__m256i table_32(const uint8_t table[16])
 {
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
 }
 
 /* True when all of now is right, given the 32 bytes before it. */
-PIRN__TARGET("avx2")
-static bool right_32(__m256i before, __m256i now)
+PIRN__INLINE("avx2")
+bool right_32(__m256i before, __m256i now)
 {
     if (_mm256_movemask_epi8(_mm256_or_si256(before, now)) == 0)
         return true;
