@@ -24,6 +24,7 @@
 
 #include "endpoint_parts.h"
 #include "frame_header.h"
+#include "mask_paths.h"
 
 #define MASKING_KEY_AT (PIRN_FRAME_HEADER_MAX - 4)
 
@@ -213,10 +214,11 @@ static bool fail(struct pirn_endpoint *ep, struct pirn_event *event, int error, 
 
 /* Shortens a piece of text to what is UTF-8, and does not let it end the frame then: so the next
  * call finds the validator where it stopped, with nothing good left. False if that is now. */
-static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *len, bool *ends_frame,
-                       uint64_t *detail)
+static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *len, bool ascii,
+                       bool *ends_frame, uint64_t *detail)
 {
-    const size_t good = pirn_utf8_feed(&ep->utf8, data, *len);
+    const size_t good =
+        ascii && pirn_utf8_complete(&ep->utf8) ? *len : pirn_utf8_feed(&ep->utf8, data, *len);
     const bool ends_message = *ends_frame && ep->header[0] & PIRN__FIN;
     if (good == *len && !(ends_message && !pirn_utf8_complete(&ep->utf8)))
         return true;
@@ -226,20 +228,28 @@ static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *le
     return good > 0;
 }
 
+/* Unmasks a piece of the current frame; returns whether it is ASCII. */
+static bool unmask(struct pirn_endpoint *ep, uint8_t *data, size_t len)
+{
+    const uint8_t *key = ep->header + MASKING_KEY_AT;
+    const bool ascii = pirn__mask_text(data, data, len, key, ep->masking_phase);
+    ep->masking_phase = (uint8_t)((ep->masking_phase + len) & 3);
+    return ascii;
+}
+
 static bool read_data(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     uint8_t *data = ep->in;
     size_t len = unread(ep);
     if (len == 0 && ep->frame_left > 0)
         return false;
-    bool ends_frame = len >= ep->frame_left;
+    uint64_t detail;
+    bool ends_frame = len >= ep->frame_left, ascii = false;
     if (ends_frame)
         len = (size_t)ep->frame_left;
     if (!pirn__is_client(ep))
-        ep->masking_phase =
-            (uint8_t)pirn_mask(data, data, len, ep->header + MASKING_KEY_AT, ep->masking_phase);
-    uint64_t detail;
-    if (ep->message_opcode == PIRN_TEXT && !check_text(ep, data, &len, &ends_frame, &detail))
+        ascii = unmask(ep, data, len);
+    if (ep->message_opcode == PIRN_TEXT && !check_text(ep, data, &len, ascii, &ends_frame, &detail))
         return fail(ep, event, PIRN_E_UTF8, detail);
     const bool last = ends_frame && ep->header[0] & PIRN__FIN;
     ep->in += len;
@@ -365,6 +375,47 @@ static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
     }
 }
 
+/* Unmasks a whole payload and, if it is text, judges it. What is not UTF-8 is left masked. */
+static bool take_payload(const struct pirn_endpoint *ep, uint8_t *data, size_t len, bool text)
+{
+    const bool masked = !pirn__is_client(ep);
+    const bool ascii = masked && pirn__mask_text(data, data, len, data - 4, 0);
+    if (!text || ascii || pirn_utf8_valid(data, len))
+        return true;
+    if (masked)
+        pirn_mask(data, data, len, data - 4, 0);
+    return false;
+}
+
+/* The short way for what most frames are: a message of their own, below 64 KiB, that lies whole in
+ * the buffer. Whatever else there may be, or be wrong, is seen by the long way, which finds all as
+ * it was. */
+static bool read_whole(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    uint8_t *const header = ep->in;
+    if (unread(ep) < PIRN_FRAME_HEADER_MAX || (ep->header_len | ep->message_opcode) != 0)
+        return false;
+    const unsigned opcode = header[0] ^ PIRN__FIN;
+    if (opcode - PIRN_TEXT > PIRN_BINARY - PIRN_TEXT || !((header[1] ^ ep->flags) & PIRN__MASK))
+        return false;
+    const size_t size = pirn__header_size(header[1]);
+    const uint64_t len = pirn__payload_len(header);
+    if (len > UINT16_MAX || !is_minimal(header, len) || len > unread(ep) - size ||
+        len > pirn__max_frame_bytes(ep) || len > pirn__max_message_bytes(ep) ||
+        !take_payload(ep, header + size, (size_t)len, opcode == PIRN_TEXT))
+        return false;
+    ep->in += size + len;
+    *event = (struct pirn_event){
+        .type = PIRN_EVENT_MESSAGE,
+        .opcode = (uint8_t)opcode,
+        .first = true,
+        .last = true,
+        .data = header + size,
+        .len = (size_t)len,
+    };
+    return true;
+}
+
 size_t pirn_endpoint_unfeed(struct pirn_endpoint *ep)
 {
     const size_t len = unread(ep);
@@ -374,8 +425,11 @@ size_t pirn_endpoint_unfeed(struct pirn_endpoint *ep)
 
 bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event)
 {
-    if (ep->reading == PIRN__READ_HEADER)
+    if (ep->reading == PIRN__READ_HEADER) {
+        if (read_whole(ep, event))
+            return true;
         read_header(ep);
+    }
     switch (ep->reading) {
     case PIRN__READ_DATA:
         return read_data(ep, event);

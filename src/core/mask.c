@@ -37,59 +37,69 @@ static uint64_t twice(uint32_t key)
     return (uint64_t)key << 32 | key;
 }
 
-static void mask_below_8(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
+static bool is_ascii(uint64_t all)
+{
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
+static bool mask_below_8(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
 {
     if (len >= 4) {
         const size_t last = len - 4;
         const uint32_t tail = load4(in + last) ^ pirn__mask_turn(key, last);
-        store4(out, load4(in) ^ key);
+        const uint32_t head = load4(in) ^ key;
+        store4(out, head);
         store4(out + last, tail);
-        return;
+        return is_ascii(head | tail);
     }
-    uint8_t bytes[4];
+    uint8_t bytes[4], all = 0;
     store4(bytes, key);
     for (size_t i = 0; i < len; i++)
-        out[i] = in[i] ^ bytes[i];
+        all |= out[i] = in[i] ^ bytes[i];
+    return is_ascii(all);
 }
 
-void pirn__mask_scalar(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
+bool pirn__mask_scalar(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
 {
-    if (len < 8) {
-        mask_below_8(out, in, len, key);
-        return;
-    }
+    if (len < 8)
+        return mask_below_8(out, in, len, key);
     const size_t last = len - 8;
     const uint64_t tail = load8(in + last) ^ twice(pirn__mask_turn(key, last));
     const uint64_t word = twice(key);
-    for (size_t i = 0; i < last; i += 8)
-        store8(out + i, load8(in + i) ^ word);
+    uint64_t all = tail;
+    for (size_t i = 0; i < last; i += 8) {
+        const uint64_t masked = load8(in + i) ^ word;
+        all |= masked;
+        store8(out + i, masked);
+    }
     store8(out + last, tail);
+    return is_ascii(all);
 }
 
-static void mask_any(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
+static bool mask_any(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
 {
 #if PIRN__X86
-    if (len >= 64 && PIRN__CPU_HAS("avx2")) {
-        pirn__mask_avx2(out, in, len, key);
-        return;
-    }
+    if (len >= 64 && PIRN__CPU_HAS("avx2"))
+        return pirn__mask_avx2(out, in, len, key);
 #ifdef __SSE2__
-    if (len >= 16) {
-        pirn__mask_sse2(out, in, len, key);
-        return;
-    }
+    if (len >= 16)
+        return pirn__mask_sse2(out, in, len, key);
 #else
-    if (len >= 64 && PIRN__CPU_HAS("sse2")) {
-        pirn__mask_sse2(out, in, len, key);
-        return;
-    }
+    if (len >= 64 && PIRN__CPU_HAS("sse2"))
+        return pirn__mask_sse2(out, in, len, key);
 #endif
 #endif
-    pirn__mask_scalar(out, in, len, key);
+    return pirn__mask_scalar(out, in, len, key);
+}
+
+bool pirn__mask_text(uint8_t *out, const uint8_t *in, size_t len, const uint8_t key[4],
+                     unsigned phase)
+{
+    return mask_any(out, in, len, pirn__mask_turn(load4(key), phase));
 }
 
 unsigned pirn_mask(void *out, const void *in, size_t len, const uint8_t key[4], unsigned phase)
 {
-    mask_any(out, in, len, pirn__mask_turn(load4(key), phase));
+    pirn__mask_text(out, in, len, key, phase);
     return (unsigned)((phase + len) & 3);
 }

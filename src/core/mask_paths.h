@@ -1,10 +1,13 @@
 /* mask_paths.h: the ways to mask that pirn_mask() chooses from, here for it and for the tests.
  *
  * Each writes in[0..len) XORed with the key to out[0..len); out == in or no overlap. The key is in
- * memory order, already turned to the phase of in[0]. */
+ * memory order, already turned to the phase of in[0]. Each returns whether all of out is ASCII:
+ * while the bytes are in registers that costs next to nothing, and most text needs no other look
+ * to be known as UTF-8. */
 #ifndef PIRN_CORE_MASK_PATHS_H
 #define PIRN_CORE_MASK_PATHS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,14 +24,18 @@ static inline uint32_t pirn__mask_turn(uint32_t key, size_t bytes)
 #endif
 }
 
-void pirn__mask_scalar(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
+bool pirn__mask_scalar(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
+
+/* By the best of those below; key and phase as in pirn_mask(). */
+bool pirn__mask_text(uint8_t *out, const uint8_t *in, size_t len, const uint8_t key[4],
+                     unsigned phase);
 
 #if PIRN__X86
 /* len >= 16 */
-void pirn__mask_sse2(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
+bool pirn__mask_sse2(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
 
 /* len >= 32 */
-void pirn__mask_avx2(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
+bool pirn__mask_avx2(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
 #endif
 
 #endif

@@ -13,14 +13,27 @@
 
 static const uint8_t key[4] = {0x37, 0xFA, 0x21, 0x3D};
 
-typedef void path_fn(uint8_t *out, const uint8_t *in, size_t len, uint32_t word);
+typedef bool path_fn(uint8_t *out, const uint8_t *in, size_t len, uint32_t word);
 
-static void by_public(uint8_t *out, const uint8_t *in, size_t len, uint32_t word)
+static bool by_public(uint8_t *out, const uint8_t *in, size_t len, uint32_t word)
 {
     uint8_t bytes[4];
     memcpy(bytes, &word, sizeof bytes);
+    bool ascii = true;
     assert_int_equal(pirn_mask(out, in, len, bytes, 0), len % 4);
+    for (size_t i = 0; i < len; i++)
+        ascii = ascii && out[i] < 0x80;
+    return ascii;
 }
+
+static bool by_choice(uint8_t *out, const uint8_t *in, size_t len, uint32_t word)
+{
+    uint8_t bytes[4];
+    memcpy(bytes, &word, sizeof bytes);
+    return pirn__mask_text(out, in, len, bytes, 0);
+}
+
+enum { PATHS = 5 };
 
 struct path {
     const char *name;
@@ -29,10 +42,11 @@ struct path {
 };
 
 /* Fills paths with those that this machine can run. */
-static size_t paths_here(struct path paths[4])
+static size_t paths_here(struct path paths[PATHS])
 {
     size_t n = 0;
     paths[n++] = (struct path){"public", by_public, 0};
+    paths[n++] = (struct path){"choice", by_choice, 0};
     paths[n++] = (struct path){"scalar", pirn__mask_scalar, 0};
 #if PIRN__X86
     if (PIRN__CPU_HAS("sse2"))
@@ -114,7 +128,7 @@ static void one_copying(const struct path *path, size_t len, size_t shift, unsig
 static void every_path_masks_like_a_byte_loop(void **state)
 {
     (void)state;
-    struct path paths[4];
+    struct path paths[PATHS];
     const size_t n = paths_here(paths);
     for (size_t p = 0; p < n; p++)
         for (size_t len = paths[p].min; len <= LONGEST; len++)
@@ -125,10 +139,30 @@ static void every_path_masks_like_a_byte_loop(void **state)
                 }
 }
 
+/* All but one byte are ASCII: every path says so, wherever that one is. */
+static void every_path_tells_ascii(void **state)
+{
+    (void)state;
+    struct path paths[PATHS];
+    uint8_t bytes[LONGEST];
+    const size_t n = paths_here(paths);
+    for (size_t p = 0; p < n; p++)
+        for (size_t len = paths[p].min; len <= LONGEST; len++) {
+            for (size_t i = 0; i < len; i++)
+                bytes[i] = (uint8_t)('~' ^ key[i % 4]);
+            assert_true(paths[p].mask(bytes, bytes, len, word_at(0)));
+            for (size_t high = 0; high < len; high++) {
+                for (size_t i = 0; i < len; i++)
+                    bytes[i] = (uint8_t)((i == high ? 0x80 : 0) ^ key[i % 4]);
+                assert_false(paths[p].mask(bytes, bytes, len, word_at(0)));
+            }
+        }
+}
+
 static void nothing_outside_is_touched(void **state)
 {
     (void)state;
-    struct path paths[4];
+    struct path paths[PATHS];
     const size_t n = paths_here(paths);
     uint8_t *room = guarded_new();
     assert_non_null(room);
@@ -199,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_path_masks_like_a_byte_loop),
+        cmocka_unit_test(every_path_tells_ascii),
         cmocka_unit_test(nothing_outside_is_touched),
         cmocka_unit_test(pieces_mask_like_the_whole),
         cmocka_unit_test(a_long_payload_masks_and_unmasks),
