@@ -156,8 +156,8 @@ static void fire(struct pirn_loop *loop, struct pirn_timer *timer)
         tell_gone(request);
         refuse(request, 503, "no answer in time");
         break;
-    default:
-        request->too_late = true;
+    default: /* the end of an answer that has left may still be on its way in the kernel */
+        request->too_late = request->phase == REQUEST_ANSWERING;
         pirn__request_drop(request);
     }
 }

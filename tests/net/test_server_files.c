@@ -234,6 +234,28 @@ static void test_big_file(void **state)
     stage_close();
 }
 
+/* One who reads slowly but steadily has the time it takes, and gets the end too. */
+static void test_big_file_read_slowly(void **state)
+{
+    (void)state;
+    static char piece[256 << 10];
+    struct peer peer;
+    size_t got = 0;
+    unsigned seconds = 0;
+    stage_open(&(struct pirn_server_config){.root = root});
+    peer_connect(&peer);
+    peer_print(&peer, "GET /big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_int_equal(peer_head(&peer), 200);
+    for (ssize_t n = 1; n != 0; got += (size_t)n, seconds++) {
+        AWAIT((n = recv(peer.fd, piece, sizeof piece, MSG_DONTWAIT)) >= 0);
+        stage_pass_ms(1000);
+    }
+    assert_int_equal(got, BIG_BYTES);
+    assert_in_range(seconds, 12, 100);
+    peer_drop(&peer);
+    stage_close();
+}
+
 /* One who does not read is given up, with or without an end of his own. */
 static void test_big_file_unread(void **state)
 {
@@ -291,8 +313,13 @@ static void test_no_root(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STAGE_TEST(test_paths),    STAGE_TEST(test_other_answers), STAGE_TEST(test_unreadable),
-        STAGE_TEST(test_big_file), STAGE_TEST(test_file_shrinks),  STAGE_TEST(test_big_file_unread),
+        STAGE_TEST(test_paths),
+        STAGE_TEST(test_other_answers),
+        STAGE_TEST(test_unreadable),
+        STAGE_TEST(test_big_file),
+        STAGE_TEST(test_file_shrinks),
+        STAGE_TEST(test_big_file_unread),
+        STAGE_TEST(test_big_file_read_slowly),
         STAGE_TEST(test_no_root),
     };
     return cmocka_run_group_tests(tests, make_tree, remove_tree);
