@@ -8,7 +8,7 @@
 
 #include "peer.h"
 
-enum { BIG_BYTES = 3 << 20 };
+enum { BIG_BYTES = 8 << 20 };
 
 static char base[] = "/tmp/pirn-files-XXXXXX";
 static char root[sizeof base + 8];

@@ -138,17 +138,24 @@ static int parse_answer(struct peer *peer)
     return pirn_http_head_feed(&peer->head, peer->text, peer->text_len);
 }
 
+static void append_text(struct peer *peer, const void *data, size_t len)
+{
+    if (peer->text_len + len > peer->text_cap) {
+        peer->text_cap = 2 * (peer->text_len + len);
+        peer->text = realloc(peer->text, peer->text_cap);
+        assert_non_null(peer->text);
+    }
+    memcpy(peer->text + peer->text_len, data, len);
+    peer->text_len += len;
+}
+
 void peer_await_answer(struct peer *peer)
 {
     ssize_t n = 0;
     while (n >= 0) {
         AWAIT((n = receive(peer, peer->in, sizeof peer->in, 0)) != 0);
-        if (n < 0)
-            return;
-        peer->text = realloc(peer->text, peer->text_len + (size_t)n);
-        assert_non_null(peer->text);
-        memcpy(peer->text + peer->text_len, peer->in, (size_t)n);
-        peer->text_len += (size_t)n;
+        if (n > 0)
+            append_text(peer, peer->in, (size_t)n);
     }
 }
 

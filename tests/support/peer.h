@@ -20,7 +20,7 @@ struct peer {
     struct pirn_http_head head; /* of the answer */
     struct pirn_header headers[24];
     char *text; /* the answer, whole when it ends the connection */
-    size_t text_len;
+    size_t text_len, text_cap;
     struct pirn_endpoint endpoint;
     struct pirn_control_slots slots;
     uint8_t in[4096];
