@@ -40,6 +40,12 @@ static inline bool pirn__is_client(const struct pirn_endpoint *ep)
     return (ep->flags & PIRN__CLIENT) != 0;
 }
 
+static inline bool pirn__is_open(const struct pirn_endpoint *ep)
+{
+    return ep->reading < PIRN__READ_FAILURE &&
+           !(ep->flags & (PIRN__CLOSE_WAITS | PIRN__CLOSE_SENT));
+}
+
 static inline uint64_t pirn__max_message_bytes(const struct pirn_endpoint *ep)
 {
     if (ep->config->max_message_bytes != 0)

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <pirn/mask.h>
+
 #include "endpoint_parts.h"
 #include "frame_header.h"
 
@@ -91,20 +93,9 @@ static int check_message(const struct pirn_endpoint *ep, enum pirn_opcode type, 
 {
     if ((type != PIRN_TEXT && type != PIRN_BINARY) || len > PIRN__PAYLOAD_MAX)
         return -PIRN_E_ARGUMENT;
-    if (pirn_endpoint_state(ep) != PIRN_OPEN)
+    if (!pirn__is_open(ep))
         return -PIRN_E_CLOSED;
     return ep->sending_opcode != 0 && ep->sending_opcode != type ? -PIRN_E_STATE : 0;
-}
-
-static struct pirn_frame message_frame(const struct pirn_endpoint *ep, enum pirn_opcode type,
-                                       bool fin, uint64_t len)
-{
-    return (struct pirn_frame){
-        .fin = fin,
-        .masked = pirn__is_client(ep),
-        .opcode = ep->sending_opcode != 0 ? PIRN_CONTINUATION : (uint8_t)type,
-        .payload_len = len,
-    };
 }
 
 /* A frame of a message has been made. */
@@ -114,18 +105,35 @@ static void go_on(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin, str
     ep->sending_utf8 = utf8;
 }
 
+static size_t message_header_size(const struct pirn_endpoint *ep, uint64_t payload_len)
+{
+    return pirn__header_size(pirn__length_code(payload_len)) + (pirn__is_client(ep) ? 4 : 0);
+}
+
+/* False for a client that got no masking key. */
+static bool put_message_header(const struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
+                               uint64_t payload_len, uint8_t *out)
+{
+    const unsigned opcode = ep->sending_opcode != 0 ? PIRN_CONTINUATION : (unsigned)type;
+    const unsigned masked = pirn__is_client(ep) ? PIRN__MASK : 0;
+    if (masked && !ep->config->random(ep->config->random_context,
+                                      out + message_header_size(ep, payload_len) - 4, 4))
+        return false;
+    pirn__put_header(out, (uint8_t)((fin ? PIRN__FIN : 0u) | opcode),
+                     (uint8_t)(masked | pirn__length_code(payload_len)), payload_len);
+    return true;
+}
+
 int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
                         uint64_t payload_len, uint8_t header[PIRN_FRAME_HEADER_MAX])
 {
     const int error = check_message(ep, type, payload_len);
     if (error < 0)
         return error;
-    struct pirn_frame frame = message_frame(ep, type, fin, payload_len);
-    if (frame.masked && !ep->config->random(ep->config->random_context, frame.masking_key,
-                                            sizeof frame.masking_key))
+    if (!put_message_header(ep, type, fin, payload_len, header))
         return -PIRN_E_RANDOM;
     go_on(ep, type, fin, (struct pirn_utf8){0});
-    return pirn_frame_encode_header(header, &frame);
+    return (int)message_header_size(ep, payload_len);
 }
 
 bool pirn_endpoint_is_sending(const struct pirn_endpoint *ep)
@@ -147,17 +155,24 @@ int64_t pirn_endpoint_send(struct pirn_endpoint *ep, enum pirn_opcode type, bool
     struct pirn_utf8 utf8 = ep->sending_utf8;
     if (ep->config->check_sent_text && type == PIRN_TEXT && !is_text(&utf8, payload, len, fin))
         return -PIRN_E_TEXT_UTF8;
-    struct pirn_frame frame = message_frame(ep, type, fin, len);
-    const int64_t size = put_frame(ep, &frame, payload, out, cap);
-    if (size > 0)
-        go_on(ep, type, fin, utf8);
-    return size;
+    const size_t size = message_header_size(ep, len);
+    uint8_t *header = out;
+    if (cap < size || len > cap - size)
+        return -PIRN_E_ROOM;
+    if (!put_message_header(ep, type, fin, len, header))
+        return -PIRN_E_RANDOM;
+    if (pirn__is_client(ep))
+        pirn_mask(header + size, payload, len, header + size - 4, 0);
+    else if (len > 0)
+        memcpy(header + size, payload, len);
+    go_on(ep, type, fin, utf8);
+    return (int64_t)(size + len);
 }
 
 static int put_own(const struct pirn_endpoint *ep, enum pirn_opcode opcode, const void *payload,
                    size_t len, uint8_t out[PIRN_CONTROL_FRAME_MAX])
 {
-    if (pirn_endpoint_state(ep) != PIRN_OPEN)
+    if (!pirn__is_open(ep))
         return -PIRN_E_CLOSED;
     return put_control(ep, opcode, payload, len, out, PIRN_CONTROL_FRAME_MAX);
 }

@@ -70,16 +70,9 @@ int pirn_frame_check(const struct pirn_frame *frame)
     return check_form(frame);
 }
 
-static uint8_t length_code(uint64_t payload_len)
-{
-    if (payload_len < PIRN__LENGTH_16)
-        return (uint8_t)payload_len;
-    return payload_len <= UINT16_MAX ? PIRN__LENGTH_16 : PIRN__LENGTH_64;
-}
-
 static uint8_t second_byte(const struct pirn_frame *frame)
 {
-    return (uint8_t)((frame->masked ? PIRN__MASK : 0) | length_code(frame->payload_len));
+    return (uint8_t)((frame->masked ? PIRN__MASK : 0) | pirn__length_code(frame->payload_len));
 }
 
 size_t pirn_frame_header_size(const struct pirn_frame *frame)
@@ -92,15 +85,14 @@ int pirn_frame_encode_header(uint8_t out[PIRN_FRAME_HEADER_MAX], const struct pi
     const int error = check_form(frame);
     if (error < 0)
         return error;
-    out[0] =
-        (uint8_t)((frame->fin ? PIRN__FIN : 0) | frame->rsv << PIRN__RSV_SHIFT | frame->opcode);
-    out[1] = second_byte(frame);
-    const size_t length_size = pirn__length_size(out[1]);
-    for (size_t i = 0; i < length_size; i++)
-        out[2 + i] = (uint8_t)(frame->payload_len >> 8 * (length_size - 1 - i));
+    const unsigned first = (frame->fin ? PIRN__FIN : 0u) | frame->opcode;
+    const uint8_t second = second_byte(frame);
+    const size_t size = pirn__header_size(second);
+    pirn__put_header(out, (uint8_t)(first | (unsigned)frame->rsv << PIRN__RSV_SHIFT), second,
+                     frame->payload_len);
     if (frame->masked)
-        memcpy(out + 2 + length_size, frame->masking_key, 4);
-    return (int)pirn__header_size(out[1]);
+        memcpy(out + size - 4, frame->masking_key, 4);
+    return (int)size;
 }
 
 int64_t pirn_frame_encode(void *out, size_t cap, const struct pirn_frame *frame,

@@ -46,4 +46,24 @@ static inline uint64_t pirn__payload_len(const uint8_t *header)
     }
 }
 
+/* The code that the shortest form of a length has in the second byte. */
+static inline uint8_t pirn__length_code(uint64_t payload_len)
+{
+    if (payload_len < PIRN__LENGTH_16)
+        return (uint8_t)payload_len;
+    return payload_len <= UINT16_MAX ? PIRN__LENGTH_16 : PIRN__LENGTH_64;
+}
+
+/* Writes a header up to its masking key, in its shortest form; second is its code, with or without
+ * MASK. */
+static inline void pirn__put_header(uint8_t *out, uint8_t first, uint8_t second,
+                                    uint64_t payload_len)
+{
+    const unsigned length_size = (unsigned)pirn__length_size(second);
+    out[0] = first;
+    out[1] = second;
+    for (unsigned i = 0; i < length_size; i++)
+        out[2 + i] = (uint8_t)(payload_len >> 8 * (length_size - 1 - i));
+}
+
 #endif
