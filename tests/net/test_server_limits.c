@@ -286,6 +286,8 @@ static void test_peer_that_is_gone(void **state)
     assert_int_equal(stage.told.close.layer, PIRN_LAYER_TIMEOUT);
     assert_int_equal(stage.told.close.error, PIRN_E_PING_TIMEOUT);
     assert_int_equal(stage.told.close.sent_code, PIRN_CLOSE_INTERNAL_ERROR);
+    peer_await_end(&peer); /* the Close has left, so it is no reset that follows */
+    assert_int_equal(peer.error, 0);
     peer_drop(&peer);
     stage_close();
 }
