@@ -31,15 +31,20 @@ struct pirn_str {
     size_t len;
 };
 
-/* A pirn_str over a string literal. */
+/* A pirn_str over a string literal; and its initialiser, which static ones need. */
+#define PIRN_STR_INIT(literal)                                                                     \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 #ifdef __cplusplus
 typedef struct pirn_str pirn__str_type; /* there the function below hides the struct's short name */
-#define PIRN_STR(literal) (pirn__str_type{"" literal, sizeof(literal) - 1})
+#define PIRN_STR(literal) (pirn__str_type PIRN_STR_INIT(literal))
 #else
-#define PIRN_STR(literal) ((struct pirn_str){"" literal, sizeof(literal) - 1})
+#define PIRN_STR(literal) ((struct pirn_str)PIRN_STR_INIT(literal))
 #endif
 
-/* A pirn_str over a NUL-terminated string; {NULL, 0} for NULL. */
+/* A pirn_str over a NUL-terminated string; {NULL, 0} for NULL. (It hides the struct's short name in
+ * C++, where a variable is a `struct pirn_str` therefore, as in C.) */
 PIRN_API struct pirn_str pirn_str(const char *text);
 
 /* Equal byte for byte. */

@@ -27,7 +27,7 @@ struct pirn_route {
     size_t subprotocol_count;
     pirn_request_fn *on_request; /* NULL: WebSocket requests are accepted, others get 426 */
     const struct pirn_handlers *handlers; /* NULL: the server's */
-    void *context;                        /* for on_request, and pirn_conn_context() */
+    void *context; /* for on_request, and pirn_conn_context(); NULL: the server's */
 };
 
 /* Defaults of the limits; pirn_conn_config and pirn_endpoint_config have theirs.
@@ -130,7 +130,8 @@ PIRN_API struct pirn_server_stats pirn_server_stats(const struct pirn_server *se
 /* The parsed head. Its slices are good until the request is answered, also after defer. */
 PIRN_API const struct pirn_http_head *pirn_request_head(const struct pirn_request *request);
 
-/* Target up to its "?", and what is behind it ({NULL, 0} without one). Not percent-decoded. */
+/* Target up to its "?", and what is behind it ({NULL, 0} without one). Not percent-decoded:
+ * pirn_url_parameter() takes a query apart. */
 PIRN_API struct pirn_str pirn_request_path(const struct pirn_request *request);
 PIRN_API struct pirn_str pirn_request_query(const struct pirn_request *request);
 
@@ -140,6 +141,9 @@ PIRN_API const struct pirn_handshake *pirn_request_handshake(const struct pirn_r
 
 /* As pirn_conn_peer(). */
 PIRN_API const char *pirn_request_peer(const struct pirn_request *request, char *text, size_t cap);
+
+/* Its server's loop, for a timer while the answer is deferred. */
+PIRN_API struct pirn_loop *pirn_request_loop(const struct pirn_request *request);
 
 /* How to accept. All zero: the route's subprotocols, handlers and context. */
 struct pirn_accept {

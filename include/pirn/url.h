@@ -1,6 +1,6 @@
 /* pirn/url.h: a WebSocket URL taken apart (RFC 6455, 3; RFC 3986).
  *
- * No I/O, no allocation, no decoding: the slices point into the text that was given. */
+ * No I/O, no allocation; the slices point into the text that was given, not decoded. */
 #ifndef PIRN_URL_H
 #define PIRN_URL_H
 
@@ -43,6 +43,14 @@ PIRN_API struct pirn_str pirn_url_without_fragment(struct pirn_str text);
 /* Takes host[:port] apart, as the Host header has it, by the same rules as above: fills host, ipv6
  * and port (0 when none is written) and clears the rest. Returns 0, or -PIRN_E_URL. */
 PIRN_API int pirn_url_parse_authority(struct pirn_url *url, struct pirn_str text);
+
+/* Decodes a parameter of a query, such as "room" of "nick=ada&room=a%26b", to out[0..cap) with a
+ * NUL that is not counted. As forms and URLSearchParams write it (WHATWG URL, 5.1): "+" is a space,
+ * %26 is "&", a parameter without "=" is empty. The first of this name is taken; names are compared
+ * as they came. The value may hold any byte, NUL too: what must be UTF-8 is to be checked with
+ * pirn_utf8_valid(). Returns its length, or with out empty (if cap is not 0) -PIRN_E_URL when there
+ * is no such parameter or a "%" in it has no two hexadecimal digits, or -PIRN_E_ROOM. */
+PIRN_API int pirn_url_parameter(struct pirn_str query, struct pirn_str name, char *out, size_t cap);
 
 #ifdef __cplusplus
 }

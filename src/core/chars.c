@@ -1,5 +1,7 @@
 #include "chars.h"
 
+#include <string.h>
+
 /* Made from the grammars that enum pirn__chars names; test_chars.c spells them out again. */
 const uint8_t pirn__char_sets[256] = {
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -51,6 +53,15 @@ bool pirn__take_char(struct pirn_str *rest, char c)
     if (found)
         *rest = pirn__skip(*rest, 1);
     return found;
+}
+
+struct pirn_str pirn__take_until(struct pirn_str *rest, char c)
+{
+    const char *found = rest->len > 0 ? memchr(rest->data, c, rest->len) : NULL;
+    size_t n = found ? (size_t)(found - rest->data) : rest->len;
+    struct pirn_str taken = {rest->data, n};
+    *rest = pirn__skip(*rest, found ? n + 1 : n);
+    return taken;
 }
 
 static bool is_space(char c)

@@ -35,6 +35,9 @@ struct pirn_str pirn__take(struct pirn_str *rest, enum pirn__chars set);
 /* Cuts this character off the beginning of *rest; returns false when another is there. */
 bool pirn__take_char(struct pirn_str *rest, char c);
 
+/* Cuts what is before the first `c` off the beginning of *rest, and the `c` too. */
+struct pirn_str pirn__take_until(struct pirn_str *rest, char c);
+
 /* The text without the spaces and tabs around it. */
 struct pirn_str pirn__trim(struct pirn_str text);
 

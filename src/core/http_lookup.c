@@ -89,24 +89,14 @@ bool pirn_http_has_token(const struct pirn_http_head *head, struct pirn_str name
     return false;
 }
 
-/* Cuts what is before the first `c` off the beginning of *rest, and the `c` too. */
-static struct pirn_str take_until(struct pirn_str *rest, char c)
-{
-    const char *found = rest->len > 0 ? memchr(rest->data, c, rest->len) : NULL;
-    size_t n = found ? (size_t)(found - rest->data) : rest->len;
-    struct pirn_str taken = {rest->data, n};
-    *rest = pirn__skip(*rest, found ? n + 1 : n);
-    return taken;
-}
-
 struct pirn_str pirn_http_cookie(const struct pirn_http_head *head, struct pirn_str name)
 {
     for (const struct pirn_header *h = NULL;
          (h = pirn_http_next(head, PIRN_STR("Cookie"), h)) != NULL;) {
         for (struct pirn_str rest = h->value; rest.len > 0;) {
-            struct pirn_str value = take_until(&rest, ';');
+            struct pirn_str value = pirn__take_until(&rest, ';');
             bool is_pair = value.len > 0 && memchr(value.data, '=', value.len);
-            struct pirn_str found = pirn__trim(take_until(&value, '='));
+            struct pirn_str found = pirn__trim(pirn__take_until(&value, '='));
             if (is_pair && pirn_str_equal(found, name))
                 return pirn__trim(value);
         }

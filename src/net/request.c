@@ -430,6 +430,11 @@ const char *pirn_request_peer(const struct pirn_request *request, char *text, si
     return pirn__socket_peer_text(request->watch.fd, text, cap);
 }
 
+struct pirn_loop *pirn_request_loop(const struct pirn_request *request)
+{
+    return pirn__request_loop(request);
+}
+
 static struct pirn_str choose_subprotocol(const struct pirn_request *request,
                                           const struct pirn_accept *how)
 {

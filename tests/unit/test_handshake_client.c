@@ -27,10 +27,7 @@ static bool no_random(void *context, void *out, size_t len)
     return false;
 }
 
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        literal, sizeof(literal) - 1                                                               \
-    }
+#define S PIRN_STR_INIT
 
 static const struct pirn_str subprotocols[] = {S("chat"), S("superchat")};
 
