@@ -24,10 +24,10 @@ if not os.access(PIRN, os.X_OK):
 class Process:
     """A program that prints a line when it is ready, and is ended by a signal."""
 
-    def __init__(self, *command):
+    def __init__(self, *command, stdin=None):
         self.lines = queue.Queue()
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         threading.Thread(target=self.read_lines, daemon=True).start()
         self.ready = self.line()
