@@ -77,7 +77,8 @@ enum pirn_subprotocol_order {
     PIRN_SERVER_ORDER, /* the first supported one that is offered */
 };
 
-/* Chooses a subprotocol, or {NULL, 0} when none is in both lists. */
+/* Chooses one of `supported`, or {NULL, 0} when none is in both lists. The request need not outlive
+ * what is returned. */
 PIRN_API struct pirn_str pirn_handshake_choose_subprotocol(const struct pirn_handshake *hs,
                                                            const struct pirn_str *supported,
                                                            size_t supported_count,

@@ -219,8 +219,9 @@ static struct pirn_str choose_in_client_order(const struct pirn_handshake *hs,
     struct pirn_str item;
     pirn_http_list_init(&list, hs->request, PIRN_STR("Sec-WebSocket-Protocol"));
     while (pirn_http_list_next(&list, &item))
-        if (pirn__handshake_among(supported, count, item))
-            return item;
+        for (size_t i = 0; i < count; i++)
+            if (pirn_str_equal(supported[i], item))
+                return supported[i];
     return none;
 }
 

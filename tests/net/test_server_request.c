@@ -529,6 +529,9 @@ static void test_subprotocols(void **state)
     (void)state;
     const struct pirn_str supported[] = {PIRN_STR("one"), PIRN_STR("two")};
     struct pirn_route route = {.subprotocols = supported, .subprotocol_count = 2};
+    char long_text[1000];
+    memset(long_text, 'x', sizeof long_text);
+    long_text[sizeof long_text - 1] = 0;
     static const struct {
         const char *line, *chosen_by_client, *chosen_by_server;
     } rows[] = {
@@ -550,6 +553,9 @@ static void test_subprotocols(void **state)
             struct pirn_str got = peer_header(&peer, "Sec-WebSocket-Protocol");
             assert_int_equal(got.data == NULL, chosen == NULL);
             assert_true(pirn_str_equal(got, pirn_str(chosen)));
+            assert_true(pirn_str_equal(pirn_conn_subprotocol(stage.told.conn), pirn_str(chosen)));
+            peer_begin(&peer);
+            peer_echo(&peer, long_text); /* where the request stood */
             assert_true(pirn_str_equal(pirn_conn_subprotocol(stage.told.conn), pirn_str(chosen)));
             peer_drop(&peer);
             stage_close();
