@@ -135,11 +135,18 @@ uint8_t *pirn__conn_reserve(struct pirn_conn *conn, size_t need)
     return make_room(conn, need);
 }
 
+/* What comes now may be the first that waits: it is not stalled before its time. */
+static void note_waiting(struct pirn_conn *conn)
+{
+    struct pirn__busy *busy = pirn__conn_busy(conn);
+    if (busy->queued == 0 && !busy->control)
+        busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
+}
+
 void pirn__conn_commit(struct pirn_conn *conn, size_t len)
 {
     struct pirn__busy *busy = pirn__conn_busy(conn);
-    if (busy->queued == 0)
-        busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
+    note_waiting(conn);
     busy->last->len += len;
     busy->queued += len;
 }
@@ -147,6 +154,7 @@ void pirn__conn_commit(struct pirn_conn *conn, size_t len)
 static struct pirn__chunk *control_chunk(struct pirn_conn *conn)
 {
     struct pirn__busy *busy = pirn__conn_busy(conn);
+    note_waiting(conn);
     if (!busy->control)
         busy->control = make_chunk(conn, CONTROL_BYTES);
     return busy->control;

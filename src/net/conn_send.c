@@ -25,13 +25,6 @@ static bool is_still_full(struct pirn_conn *conn)
     return is_full(conn);
 }
 
-static int refuse(struct pirn_conn *conn)
-{
-    if (conn->owner->config->when_full == PIRN_FULL_CLOSE)
-        pirn_conn_close(conn, PIRN_CLOSE_TRY_AGAIN_LATER, PIRN_STR("send queue is full"));
-    return -PIRN_E_QUEUE_FULL;
-}
-
 static int note_full(struct pirn_conn *conn)
 {
     if (!is_still_full(conn))
@@ -41,6 +34,14 @@ static int note_full(struct pirn_conn *conn)
         conn->flags |= PIRN__HELD;
     pirn__conn_rewatch(conn);
     return 1;
+}
+
+static int refuse(struct pirn_conn *conn)
+{
+    note_full(conn); /* it may not have been messages that filled it */
+    if (conn->owner->config->when_full == PIRN_FULL_CLOSE)
+        pirn_conn_close(conn, PIRN_CLOSE_TRY_AGAIN_LATER, PIRN_STR("send queue is full"));
+    return -PIRN_E_QUEUE_FULL;
 }
 
 static int send_copy(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len,

@@ -74,6 +74,28 @@ static void drain_is_told_at_the_low_mark(void **state)
     rig_end(&rig);
 }
 
+/* Also when it was not a message that filled it, but answers to Pings. */
+static void drain_is_told_after_every_refusal(void **state)
+{
+    (void)state;
+    char payload[PIRN_CONTROL_MAX] = {0}, taken[4096];
+    struct rig rig = {.peer_buffer = 4096, .quiet = true, .config.high_water_bytes = 64};
+    rig_open(&rig);
+    int error = 0;
+    for (int i = 0; i < 1000 && !error; i++) {
+        raw_frame(&rig, PIRN_PING, true, payload, sizeof payload);
+        rig_turns(&rig);
+        if (pirn_conn_buffered(rig.conn) >= 64)
+            error = pirn_conn_send(rig.conn, PIRN_TEXT, "refused", 7);
+    }
+    assert_int_equal(error, -PIRN_E_QUEUE_FULL);
+    rig_expects(&rig, "open\n");
+    for (rig_turns(&rig); raw_read(&rig, taken, sizeof taken) > 0;)
+        rig_turns(&rig);
+    rig_expects(&rig, "drain\n");
+    rig_end(&rig);
+}
+
 static void a_full_queue_may_drop(void **state)
 {
     (void)state;
@@ -194,6 +216,24 @@ static void a_queue_is_not_older_than_it_is(void **state)
         rig_turns(&rig);
     }
     assert_int_equal(pirn_conn_buffered(rig.conn), 7);
+    rig_pass(&rig, 29 * SECOND);
+    assert_int_equal(rig.closes, 0);
+    rig_pass(&rig, 2 * SECOND);
+    assert_int_equal(rig.closes, 1);
+    rig_end(&rig);
+}
+
+/* Nor when nothing but control frames of the program waits. */
+static void waiting_pings_are_not_older_than_they_are(void **state)
+{
+    (void)state;
+    char payload[PIRN_CONTROL_MAX] = {0};
+    struct rig rig = {.peer_buffer = 4096, .config.endpoint.ping_interval_ms = PIRN_OFF};
+    rig_open(&rig);
+    rig_pass(&rig, 100 * SECOND);
+    while (rig.conn && pirn_conn_ping(rig.conn, payload, sizeof payload) == 0)
+        rig_turns(&rig);
+    assert_int_equal(rig.closes, 0);
     rig_pass(&rig, 29 * SECOND);
     assert_int_equal(rig.closes, 0);
     rig_pass(&rig, 2 * SECOND);
@@ -520,11 +560,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_queue_has_a_high_mark),
         cmocka_unit_test(drain_is_told_at_the_low_mark),
+        cmocka_unit_test(drain_is_told_after_every_refusal),
         cmocka_unit_test(a_full_queue_may_drop),
         cmocka_unit_test(a_full_queue_may_close),
         cmocka_unit_test(an_echo_loses_nothing),
         cmocka_unit_test(a_peer_that_takes_nothing_is_reset),
         cmocka_unit_test(a_queue_is_not_older_than_it_is),
+        cmocka_unit_test(waiting_pings_are_not_older_than_they_are),
         cmocka_unit_test(a_slow_peer_is_not_stalled),
         cmocka_unit_test(a_gone_peer_is_heard_behind_a_full_queue),
         cmocka_unit_test(a_close_waits_for_the_queue),
