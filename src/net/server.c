@@ -20,7 +20,8 @@ struct listener {
     struct pirn_watch watch;
     struct pirn_server *server;
     struct listener *next;
-    char *unix_path; /* to be removed at the end; NULL for none */
+    char *unix_path; /* to be removed at the end if it still is this file; NULL for none */
+    uint64_t unix_inode;
 };
 
 static struct pirn_server *server_of_owner(struct pirn__conn_owner *owner)
@@ -180,12 +181,12 @@ static void listener_free(struct listener *listener)
 {
     struct pirn_loop *loop = listener->server->owner.loop;
     pirn_loop_unwatch(loop, &listener->watch);
-    pirn__socket_close(listener->watch.fd);
     if (listener->unix_path) {
         if (!pirn__loop_forked(loop))
-            pirn__socket_unlink(listener->unix_path);
+            pirn__socket_unlink(listener->unix_path, listener->unix_inode);
         pirn__free(loop, listener->unix_path, strlen(listener->unix_path) + 1);
     }
+    pirn__socket_close(listener->watch.fd);
     pirn__free(loop, listener, sizeof *listener);
 }
 
@@ -204,6 +205,7 @@ static bool keep_unix_path(struct listener *listener, const char *path)
     if (!path || path[0] == '@')
         return true;
     size_t size = strlen(path) + 1;
+    listener->unix_inode = pirn__socket_inode(path);
     listener->unix_path = pirn__alloc(listener->server->owner.loop, size);
     if (listener->unix_path)
         memcpy(listener->unix_path, path, size);

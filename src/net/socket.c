@@ -173,9 +173,15 @@ int pirn__socket_listen(const struct pirn_listen *where)
     return where->fd > 0 ? adopt(where->fd) : listen_host(where);
 }
 
-void pirn__socket_unlink(const char *unix_path)
+uint64_t pirn__socket_inode(const char *unix_path)
 {
-    if (unix_path[0] != '@')
+    struct stat status;
+    return lstat(unix_path, &status) == 0 ? (uint64_t)status.st_ino : 0;
+}
+
+void pirn__socket_unlink(const char *unix_path, uint64_t inode)
+{
+    if (inode && pirn__socket_inode(unix_path) == inode)
         unlink(unix_path);
 }
 

@@ -14,8 +14,11 @@
  */
 int pirn__socket_listen(const struct pirn_listen *where);
 
-/* Removes the name of a unix-domain listener of ours from the file system. */
-void pirn__socket_unlink(const char *unix_path);
+/* Which file a unix-domain name stands for, 0 if none; and removes the name of a listener of ours,
+ * unless it stands for another file by now. To be done before the listener is closed: from then on
+ * somebody else may replace it. */
+uint64_t pirn__socket_inode(const char *unix_path);
+void pirn__socket_unlink(const char *unix_path, uint64_t inode);
 
 /* The port; 0 if it is no TCP socket. */
 uint16_t pirn__socket_port(int fd);

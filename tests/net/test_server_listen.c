@@ -227,6 +227,25 @@ static void test_dead_socket_is_replaced(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+/* A name that somebody else has meanwhile is not removed at the end. */
+static void test_name_of_a_successor_stays(void **state)
+{
+    (void)state;
+    struct peer peer;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/pirn-successor-%d", getpid());
+    assert_true(stage_open_loop());
+    assert_int_equal(stage_start(NULL, &(struct pirn_listen){.unix_path = path}), 0);
+    struct pirn_server *old = stage.server;
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(stage_start(NULL, &(struct pirn_listen){.unix_path = path}), 0);
+    pirn_server_free(old);
+    assert_int_equal(peer_connect_unix(&peer, path), 0);
+    check_echo(&peer);
+    stage_close();
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 /* A file that is no socket is somebody's, and stays. */
 static void test_file_is_not_replaced(void **state)
 {
@@ -287,6 +306,7 @@ int main(void)
         STAGE_TEST(test_unix_path),
         STAGE_TEST(test_abstract_name),
         STAGE_TEST(test_dead_socket_is_replaced),
+        STAGE_TEST(test_name_of_a_successor_stays),
         STAGE_TEST(test_file_is_not_replaced),
         STAGE_TEST(test_configurations_that_cannot_be),
         STAGE_TEST(test_poll_backend),

@@ -252,7 +252,7 @@ static void a_dead_name_is_replaced_and_a_live_one_is_not(void **state)
     assert_true(peer >= 0);
     close(peer);
     close(live);
-    pirn__socket_unlink(path);
+    pirn__socket_unlink(path, pirn__socket_inode(path));
     assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -272,7 +272,7 @@ static void a_full_listener_is_not_dead(void **state)
     for (size_t i = 0; i < 8; i++)
         close(peers[i]);
     close(live);
-    pirn__socket_unlink(path);
+    pirn__socket_unlink(path, pirn__socket_inode(path));
 }
 
 static void other_files_are_never_removed(void **state)
@@ -298,7 +298,7 @@ static void abstract_names_leave_no_file(void **state)
     int peer = connect_unix(where.unix_path);
     assert_true(peer >= 0);
     assert_int_equal(access(where.unix_path, F_OK), -1);
-    pirn__socket_unlink(where.unix_path);
+    pirn__socket_unlink(where.unix_path, pirn__socket_inode(where.unix_path));
     close(peer);
     close(listener);
 }
