@@ -89,12 +89,11 @@ void pirn__answer_pump(struct pirn_request *request)
  * is being called leaves when it has returned, as pumping may free the request. */
 static void answer(struct pirn_request *request, int status, size_t len)
 {
-    bool asking = request->phase == REQUEST_ASKING;
     request->out_len = len;
     request->phase = REQUEST_ANSWERING;
     request->server->stats.refused += status >= 400;
     pirn__request_deadline(request, STALL_MS);
-    if (!asking)
+    if (!request->in_hook)
         pirn__answer_pump(request);
 }
 

@@ -82,7 +82,10 @@ void pirn__request_drop(struct pirn_request *request)
 {
     if (request->phase == REQUEST_DEFERRED)
         tell_gone(request);
-    request_free(request);
+    if (request->in_hook)
+        request->phase = REQUEST_LINGERING; /* which ask() cuts short */
+    else
+        request_free(request);
 }
 
 /* Rejects, or drops when not even that is possible. */
@@ -215,10 +218,12 @@ static void ask(struct pirn_request *request)
 {
     request->phase = REQUEST_ASKING;
     request->route = find_route(request->server, pirn_request_path(request));
+    request->in_hook = true;
     if (request->route && request->route->on_request)
         request->route->on_request(request, route_context(request));
     if (request->phase == REQUEST_ASKING)
         answer_by_default(request);
+    request->in_hook = false;
     if (request->phase == REQUEST_ANSWERING)
         pirn__answer_pump(request);
     else if (request->phase != REQUEST_DEFERRED)
@@ -500,12 +505,11 @@ struct pirn_conn *pirn_request_accept(struct pirn_request *request, const struct
     if (request->server->draining || !request->is_websocket || !request->route ||
         !pirn__request_waits(request))
         return NULL;
-    bool asking = request->phase == REQUEST_ASKING;
     struct pirn_str subprotocol = choose_subprotocol(request, how);
     int len = write_101(request, how, subprotocol);
     struct pirn_conn *conn = len < 0 ? NULL : open_conn(request, how, subprotocol, (size_t)len);
     *error = conn ? 0 : -pirn__request_fails(request, len < 0 ? len : -PIRN_E_MEMORY);
-    if (conn && !asking)
+    if (conn && !request->in_hook)
         request_free(request);
     return conn;
 }

@@ -24,6 +24,7 @@ struct pirn_request {
     const struct pirn_route *route;
     enum request_phase phase;
     bool is_websocket;
+    bool in_hook;  /* the route's hook is being called: nothing but its caller frees this */
     bool failed;   /* the hook has tried to answer, in vain: it is not accepted by default then */
     bool too_late; /* the socket is reset rather than closed */
     struct pirn_http_head head;

@@ -411,6 +411,59 @@ static void test_each(void **state)
     stage_close();
 }
 
+/* ---- who defers and has the answer at once */
+
+enum early { EARLY_ACCEPT, EARLY_REJECT, EARLY_DRAIN, EARLY_ANSWERS };
+
+static struct {
+    enum early answer;
+    struct peer *peer; /* NULL: it stays */
+} early;
+
+static void answer_early(struct pirn_request *request, void *context)
+{
+    (void)context;
+    later.request = request;
+    later.asked++;
+    assert_int_equal(pirn_request_defer(request, gone, &later), 0);
+    if (early.peer)
+        peer_reset(early.peer);
+    if (early.answer == EARLY_ACCEPT)
+        assert_non_null(pirn_request_accept(answered(), NULL, NULL));
+    else if (early.answer == EARLY_REJECT)
+        assert_int_equal(pirn_request_reject(answered(), 403, NULL, 0, NULL), 0);
+    else
+        assert_int_equal(pirn_server_drain(stage.server, 1001, PIRN_STR(""), 0, NULL, NULL), 0);
+}
+
+static void test_answer_inside_the_hook(void **state)
+{
+    (void)state;
+    static const int statuses[EARLY_ANSWERS] = {101, 403, 503};
+    const struct pirn_route route = {.on_request = answer_early};
+    for (int row = 0; row < 2 * EARLY_ANSWERS; row++) {
+        struct peer peer;
+        bool leaves = row % 2;
+        memset(&later, 0, sizeof later);
+        early.answer = (enum early)(row / 2);
+        early.peer = leaves ? &peer : NULL;
+        stage_open(&(struct pirn_server_config){.routes = &route, .route_count = 1});
+        size_t fds = stage_fds();
+        peer_connect(&peer);
+        peer_ask(&peer, "/", "");
+        AWAIT(later.asked == 1);
+        if (!leaves && early.answer == EARLY_ACCEPT)
+            assert_int_equal(peer_head(&peer), 101);
+        else if (!leaves)
+            assert_int_equal(peer_answer(&peer), statuses[early.answer]);
+        assert_int_equal(later.gone, early.answer == EARLY_DRAIN);
+        peer_drop(&peer);
+        AWAIT(stage_fds() <= fds);
+        assert_int_equal(stage.told.opens, early.answer == EARLY_ACCEPT);
+        stage_close();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +482,7 @@ int main(void)
         STAGE_TEST(test_drain_requests),
         STAGE_TEST(test_free_inside_done),
         STAGE_TEST(test_each),
+        STAGE_TEST(test_answer_inside_the_hook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
