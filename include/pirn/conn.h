@@ -41,12 +41,12 @@ struct pirn_close_info {
     struct pirn_str reason;        /* of the Close received */
     int sent_code;                 /* of our Close; 1005 for an empty one, 0 if none left */
     enum pirn_close_origin origin; /* who began */
-    enum pirn_layer layer;
-    bool clean;            /* both Close frames are through */
-    enum pirn_error error; /* PIRN_E_NONE for a clean ending */
-    int system_error;      /* errno, for layer tcp; else 0 */
-    const char *text;      /* all of it in one line without a newline, such as "closed by
-                            * peer: 1001 Going Away \"tab closed\"" */
+    enum pirn_layer layer;         /* where the cause lies */
+    bool clean;                    /* both Close frames are through */
+    enum pirn_error error;         /* PIRN_E_NONE for a clean ending */
+    int system_error;              /* errno, for layer tcp; else 0 */
+    const char *text;              /* all of it in one line without a newline, such as "closed by
+                                    * peer: 1001 Going Away \"tab closed\"" */
 };
 
 /* A piece of a message, for on_chunk. Good until the callback returns. */
@@ -62,6 +62,7 @@ struct pirn_chunk {
 /* What a connection tells. Any may be NULL. Text is UTF-8, checked; it may hold NUL. data is good
  * until the callback returns, and may be written to. */
 struct pirn_handlers {
+    /* The opening handshake is done: what it sends leaves behind the answer. */
     void (*on_open)(struct pirn_conn *conn);
     /* A whole message. Not called if on_chunk is there. */
     void (*on_message)(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len);
@@ -76,6 +77,7 @@ struct pirn_handlers {
     void (*on_close_request)(struct pirn_conn *conn, const struct pirn_close *close);
     /* What was queued has fallen to the low-water mark after it had reached the high one. */
     void (*on_drain)(struct pirn_conn *conn);
+    /* The end, and why: the last call for this connection. */
     void (*on_close)(struct pirn_conn *conn, const struct pirn_close_info *info);
 };
 
@@ -94,12 +96,12 @@ enum pirn_full_policy {
 /* What the connections of one server or client have in common. Zero means the default. */
 struct pirn_conn_config {
     struct pirn_endpoint_config endpoint; /* random is the loop's if NULL */
-    struct pirn_handlers handlers;
-    size_t user_bytes;       /* zeroed memory beside each connection: pirn_conn_user() */
-    bool keep_peer;          /* pirn_conn_peer() is known to the end: 20 bytes more each */
-    size_t high_water_bytes; /* queued bytes from which on the policy holds; 1 MiB */
-    size_t low_water_bytes;  /* a quarter of it */
-    enum pirn_full_policy when_full;
+    struct pirn_handlers handlers;        /* of connections that get no others */
+    size_t user_bytes;               /* zeroed memory beside each connection: pirn_conn_user() */
+    bool keep_peer;                  /* pirn_conn_peer() is known to the end: 20 bytes more each */
+    size_t high_water_bytes;         /* queued bytes from which on the policy holds; 1 MiB */
+    size_t low_water_bytes;          /* a quarter of it */
+    enum pirn_full_policy when_full; /* PIRN_FULL_REFUSE */
     uint32_t stall_timeout_ms; /* the peer takes nothing of the queue: reset; 30 s; or PIRN_OFF */
 };
 

@@ -64,7 +64,7 @@ struct pirn_endpoint_config {
 
     /* Where masking keys come from. A client needs it; a server does not. */
     pirn_random_fn *random;
-    void *random_context;
+    void *random_context; /* given to random */
 };
 
 /* Room for the control frames of an endpoint that are in work: one that arrived in part, a Pong and

@@ -26,7 +26,7 @@ struct pirn_extension_param {
 /* An extension with its parameters in the order they have; a name may come twice, which is for the
  * extension to judge. Do not copy one that was parsed: a value may point into `unquoted`. */
 struct pirn_extension {
-    struct pirn_str name;
+    struct pirn_str name; /* a token, such as permessage-deflate */
     size_t param_count;
     struct pirn_extension_param params[PIRN_EXTENSION_MAX_PARAMS];
     char unquoted[64]; /* private: values that came with backslashes */

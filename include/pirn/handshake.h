@@ -32,7 +32,7 @@ PIRN_API void pirn_handshake_accept_key(struct pirn_str key,
 
 /* What a request says. Read the fields, do not write them; the slices are those of the head. */
 struct pirn_handshake {
-    const struct pirn_http_head *request;
+    const struct pirn_http_head *request; /* with all its headers */
     struct pirn_str resource; /* path and query, begins with "/" (RFC 6455, 3: resource name) */
     struct pirn_str host;     /* the Host header: host[:port] */
     struct pirn_str origin;   /* the Origin header, or {NULL, 0} */
@@ -123,13 +123,13 @@ PIRN_API int pirn_handshake_write_refusal(int status, const struct pirn_header *
 
 /* What to ask for. Zero or {NULL, 0} leaves a thing out, unless said otherwise. */
 struct pirn_client_handshake_config {
-    struct pirn_str host;     /* name or address, an IPv6 one without brackets; required */
-    uint16_t port;            /* 0: the default, 80 or 443 */
-    bool secure;              /* TLS is under it; says which port is the default */
-    bool require_subprotocol; /* the server must choose one of the subprotocols */
-    struct pirn_str target;   /* path and query; empty: "/"; "?x" means "/?x" */
-    struct pirn_str origin;
-    struct pirn_str user_agent;
+    struct pirn_str host;       /* name or address, an IPv6 one without brackets; required */
+    uint16_t port;              /* 0: the default, 80 or 443 */
+    bool secure;                /* TLS is under it; says which port is the default */
+    bool require_subprotocol;   /* the server must choose one of the subprotocols */
+    struct pirn_str target;     /* path and query; empty: "/"; "?x" means "/?x" */
+    struct pirn_str origin;     /* of the page, for a browser; others have none */
+    struct pirn_str user_agent; /* name and version of the program */
     const struct pirn_str *subprotocols; /* in the order of preference */
     size_t subprotocol_count;
     struct pirn_str extensions;        /* value of Sec-WebSocket-Extensions: the offers */
@@ -140,8 +140,8 @@ struct pirn_client_handshake_config {
 /* Read the fields, do not write them. */
 struct pirn_client_handshake {
     const struct pirn_client_handshake_config *config;
-    char key[PIRN_HANDSHAKE_KEY_CHARS + 1];
-    int error;                   /* enum pirn_error: why the response is refused */
+    char key[PIRN_HANDSHAKE_KEY_CHARS + 1]; /* the Sec-WebSocket-Key that was sent */
+    int error;                              /* enum pirn_error: why the response is refused */
     struct pirn_str subprotocol; /* the server's choice, a slice of the response, or {NULL, 0} */
     char detail[PIRN_HANDSHAKE_DETAIL_BYTES]; /* what is wrong, in one printable line, or "" */
 };

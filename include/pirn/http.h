@@ -35,7 +35,7 @@ enum pirn_http_kind {
 
 /* Read the fields, do not write them. */
 struct pirn_http_head {
-    enum pirn_http_kind kind;
+    enum pirn_http_kind kind;    /* as init() had them: this, header_cap and max_bytes */
     int version_minor;           /* 0 or 1: HTTP/1.0 or HTTP/1.1 */
     int status;                  /* of a response: 100 to 599 */
     int error;                   /* enum pirn_error: the first failure, sticky */
@@ -113,13 +113,14 @@ PIRN_API struct pirn_str pirn_http_cookie(const struct pirn_http_head *head, str
 /* The elements of a comma-separated list (RFC 9110, 5.6.1), in a single value or over all headers
  * of a name. A comma inside a quoted string does not separate; empty elements are skipped, spaces
  * and tabs around an element left out. Linear however long the list is. */
-struct pirn_http_list {
+struct pirn_http_list { /* private; begin one with init or init_value */
     const struct pirn_http_head *head;
     const struct pirn_header *header;
     struct pirn_str name;
     struct pirn_str rest;
 };
 
+/* Begins at the first element of all headers of this name, or of one value. */
 PIRN_API void pirn_http_list_init(struct pirn_http_list *list, const struct pirn_http_head *head,
                                   struct pirn_str name);
 PIRN_API void pirn_http_list_init_value(struct pirn_http_list *list, struct pirn_str value);

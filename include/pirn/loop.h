@@ -29,8 +29,8 @@ struct pirn_loop_config {
     size_t receive_buffer_bytes;    /* one for all connections; 256 KiB; 4 KiB to 16 MiB. A readable
                                      * event handles at most this much, then comes the next */
     pirn_realloc_fn *realloc;       /* all memory of the loop and what belongs to it; realloc(3) */
-    void *realloc_context;
-    pirn_random_fn *random; /* getrandom(2), buffered, never shared with a forked child */
+    void *realloc_context;          /* given to realloc */
+    pirn_random_fn *random;         /* getrandom(2), buffered, never shared with a forked child */
     void *random_context;
 };
 

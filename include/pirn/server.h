@@ -45,14 +45,14 @@ struct pirn_route {
 
 /* Zero in any field means its default. Copied; what it points to must outlive the server. */
 struct pirn_server_config {
-    struct pirn_conn_config conn;
+    struct pirn_conn_config conn;    /* of all connections */
     const struct pirn_route *routes; /* the first that fits is taken */
     size_t route_count;              /* none: every path is a WebSocket with conn.handlers */
     const struct pirn_str *origins;  /* cross-site origins that may connect, as
                                       * "https://example.org". Requests without an Origin are no
                                       * browsers' and pass, as does the server's own; else 403 */
     size_t origin_count;
-    bool any_origin;
+    bool any_origin;   /* every origin may connect */
     bool secure;       /* browsers come by https, as TLS ends in a proxy: the server's own origin is
                         * https://Host */
     bool server_order; /* the subprotocol is the server's best, not the client's */
@@ -60,6 +60,7 @@ struct pirn_server_config {
                         * routes, for requests that are no WebSocket's */
     void *context;     /* for on_request of a route without one, and pirn_conn_context() */
 
+    /* The limits, in the order of the table above. */
     uint32_t handshake_timeout_ms;
     uint32_t defer_timeout_ms;
     size_t max_head_bytes;

@@ -18,13 +18,13 @@ enum pirn_url_scheme {
 };
 
 struct pirn_url {
-    enum pirn_url_scheme scheme;
-    bool secure;              /* wss or https */
-    bool ipv6;                /* the host was written in brackets */
-    uint16_t port;            /* as written, or the scheme's own: 80 or 443 */
-    struct pirn_str host;     /* an IPv6 address without its brackets */
-    struct pirn_str userinfo; /* what stands before "@", or {NULL, 0} */
-    struct pirn_str target;   /* path and query as written, from "/" or "?" on; may be empty */
+    enum pirn_url_scheme scheme; /* as written, but for its case */
+    bool secure;                 /* wss or https */
+    bool ipv6;                   /* the host was written in brackets */
+    uint16_t port;               /* as written, or the scheme's own: 80 or 443 */
+    struct pirn_str host;        /* an IPv6 address without its brackets */
+    struct pirn_str userinfo;    /* what stands before "@", or {NULL, 0} */
+    struct pirn_str target;      /* path and query as written, from "/" or "?" on; may be empty */
 };
 
 /* Takes `text` apart. The scheme is ws, wss, http or https in any case (http means ws and https

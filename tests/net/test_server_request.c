@@ -438,6 +438,17 @@ static void route_says_its_name(struct pirn_request *request, void *context)
     pirn_request_reply(request, 200, NULL, 0, context, strlen(context));
 }
 
+static void expect_body(const char *target, const char *body)
+{
+    struct peer peer;
+    peer_connect(&peer);
+    peer_print(&peer, "GET %s HTTP/1.1\r\n" HOST "\r\n", target);
+    assert_int_equal(peer_answer(&peer), 200);
+    if (!pirn_str_equal(peer_body(&peer), pirn_str(body)))
+        fail_msg("%s: %.*s", target, (int)peer_body(&peer).len, peer_body(&peer).data);
+    tidy(&peer);
+}
+
 static void test_routes(void **state)
 {
     (void)state;
@@ -460,15 +471,8 @@ static void test_routes(void **state)
     };
     stage_open(&(struct pirn_server_config){
         .routes = table, .route_count = COUNT(table), .context = general});
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct peer peer;
-        peer_connect(&peer);
-        peer_print(&peer, "GET %s HTTP/1.1\r\n" HOST "\r\n", rows[i].target);
-        assert_int_equal(peer_answer(&peer), 200);
-        if (!pirn_str_equal(peer_body(&peer), pirn_str(rows[i].body)))
-            fail_msg("%s: %.*s", rows[i].target, (int)peer_body(&peer).len, peer_body(&peer).data);
-        tidy(&peer);
-    }
+    for (size_t i = 0; i < COUNT(rows); i++)
+        expect_body(rows[i].target, rows[i].body);
     stage_close();
 }
 
@@ -500,15 +504,8 @@ static void test_path_and_query(void **state)
     };
     const struct pirn_route route = {.on_request = reply_path_and_query};
     stage_open(&(struct pirn_server_config){.routes = &route, .route_count = 1});
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct peer peer;
-        peer_connect(&peer);
-        peer_print(&peer, "GET %s HTTP/1.1\r\n" HOST "\r\n", rows[i].target);
-        assert_int_equal(peer_answer(&peer), 200);
-        if (!pirn_str_equal(peer_body(&peer), pirn_str(rows[i].body)))
-            fail_msg("%s: %.*s", rows[i].target, (int)peer_body(&peer).len, peer_body(&peer).data);
-        tidy(&peer);
-    }
+    for (size_t i = 0; i < COUNT(rows); i++)
+        expect_body(rows[i].target, rows[i].body);
     stage_close();
 }
 
