@@ -3,11 +3,7 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "peer.h"
@@ -101,36 +97,6 @@ static void test_nothing_left(void **state)
     }
 }
 
-/* In earnest: two descriptors are left, and four peers come. */
-static void test_out_of_descriptors(void **state)
-{
-    (void)state;
-    struct rlimit before, few;
-    struct peer peers[4];
-    stage_open(NULL);
-    for (size_t i = 0; i < COUNT(peers); i++)
-        peer_connect(&peers[i]);
-    getrlimit(RLIMIT_NOFILE, &before);
-    few = before;
-    int next = dup(0);
-    close(next);
-    few.rlim_cur = (rlim_t)next + 2;
-    setrlimit(RLIMIT_NOFILE, &few);
-    AWAIT(pauses() == 1);
-    assert_int_equal(peer_answer(&peers[2]), 503);
-    assert_sleeps();
-    assert_int_equal(accepted(), 2);
-    setrlimit(RLIMIT_NOFILE, &before);
-    stage_pass_ms(102);
-    assert_int_equal(accepted(), 3);
-    peer_ask(&peers[3], "/", "");
-    assert_int_equal(peer_head(&peers[3]), 101);
-    for (size_t i = 0; i < COUNT(peers); i++)
-        peer_drop(&peers[i]);
-    AWAIT(stage.told.closes == stage.told.opens);
-    stage_close();
-}
-
 /* Those who have not asked yet count too. */
 static void test_silent_ones_count(void **state)
 {
@@ -146,38 +112,6 @@ static void test_silent_ones_count(void **state)
     peer_drop(&silent);
     peer_leave(&open, PIRN_CLOSE_NORMAL);
     stage_close();
-}
-
-/* A child may free its copy; the parent's listener, its file and its connections stay. */
-static void test_forked_child(void **state)
-{
-    (void)state;
-    char path[64];
-    struct peer peer, later;
-    int status;
-    snprintf(path, sizeof path, "/tmp/pirn-fork-%d", getpid());
-    stage_open(NULL);
-    assert_int_equal(pirn_server_listen(stage.server, &(struct pirn_listen){.unix_path = path}), 0);
-    peer_open(&peer, "/");
-    peer_echo(&peer, "before");
-    pid_t child = fork();
-    if (child == 0) {
-        bool refused = pirn_conn_send(stage.told.conn, PIRN_TEXT, "x", 1) == -PIRN_E_STATE;
-        pirn_server_free(stage.server);
-        pirn_loop_free(stage.loop);
-        _exit(refused ? 0 : 1);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    peer_echo(&peer, "after");
-    assert_int_equal(peer_connect_unix(&later, path), 0);
-    peer_ask(&later, "/", "");
-    assert_int_equal(peer_head(&later), 101);
-    peer_drop(&later);
-    peer_leave(&peer, PIRN_CLOSE_NORMAL);
-    AWAIT(stage.told.closes == stage.told.opens);
-    stage_close();
-    assert_int_not_equal(access(path, F_OK), 0);
 }
 
 /* As SECURITY.md and pirn(7) promise them. */
@@ -202,9 +136,10 @@ static void test_promised_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STAGE_TEST(test_passing_errors),     STAGE_TEST(test_nothing_left),
-        STAGE_TEST(test_out_of_descriptors), STAGE_TEST(test_silent_ones_count),
-        STAGE_TEST(test_forked_child),       cmocka_unit_test(test_promised_numbers),
+        STAGE_TEST(test_passing_errors),
+        STAGE_TEST(test_nothing_left),
+        STAGE_TEST(test_silent_ones_count),
+        cmocka_unit_test(test_promised_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
