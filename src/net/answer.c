@@ -11,6 +11,7 @@
 
 #define STANDARD_HEADERS_BYTES 512 /* more than all that is added to the caller's headers */
 #define FILE_CHUNK_BYTES       65536
+#define STEPS_A_TURN           8
 #define STALL_MS               10000
 #define LINGER_MS              2000
 
@@ -50,10 +51,11 @@ static bool refill(struct pirn_request *request)
     return true;
 }
 
-/* 1 when all has left, 0 when the socket is full, -1 when it cannot go on. */
+/* 1 when all has left, 0 when there is more, for the next turn, -1 when it cannot go on. A peer
+ * that reads as fast as we send must not keep the loop for itself. */
 static int send_out(struct pirn_request *request)
 {
-    for (;;) {
+    for (int i = 0; i < STEPS_A_TURN; i++) {
         struct iovec rest = {request->out + request->out_sent,
                              request->out_len - request->out_sent};
         if (rest.iov_len == 0) {
@@ -69,6 +71,7 @@ static int send_out(struct pirn_request *request)
         request->out_sent += (size_t)n;
         pirn__request_deadline(request, STALL_MS);
     }
+    return 0;
 }
 
 void pirn__answer_pump(struct pirn_request *request)

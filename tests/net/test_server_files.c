@@ -256,6 +256,26 @@ static void test_big_file_read_slowly(void **state)
     stage_close();
 }
 
+/* However much the socket would take: others want their turn. */
+static void test_big_file_leaves_by_turns(void **state)
+{
+    (void)state;
+    struct peer peer;
+    static char piece[64 << 10];
+    ssize_t got, all = 0;
+    stage_open(&(struct pirn_server_config){.root = root});
+    size_t fds = stage_fds();
+    peer_connect(&peer);
+    peer_print(&peer, "GET /big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    AWAIT(stage_fds() == fds + 3); /* both ends, and the file */
+    for (; (got = recv(peer.fd, piece, sizeof piece, MSG_DONTWAIT)) > 0; all += got)
+        ;
+    assert_in_range(all, 64 << 10, 512 << 10);
+    peer_reset(&peer);
+    AWAIT(stage_fds() == fds);
+    stage_close();
+}
+
 /* One who does not read is given up, with or without an end of his own. */
 static void test_big_file_unread(void **state)
 {
@@ -319,6 +339,7 @@ int main(void)
         STAGE_TEST(test_big_file),
         STAGE_TEST(test_file_shrinks),
         STAGE_TEST(test_big_file_unread),
+        STAGE_TEST(test_big_file_leaves_by_turns),
         STAGE_TEST(test_big_file_read_slowly),
         STAGE_TEST(test_no_root),
     };
