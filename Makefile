@@ -6,7 +6,7 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 CTEST := ctest --output-on-failure -j $(JOBS) --test-dir
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test lint bench cost fuzz exhaustive coverage install format clean
+.PHONY: help setup build serve test lint bench cost fuzz exhaustive msan coverage install format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,10 @@ fuzz: setup ## run each fuzz target for FUZZ_SECONDS (20)
 exhaustive: setup ## run the tests that try every input; minutes
 	@tools/build release
 	@$(CTEST) build -C Exhaustive -L exhaustive
+
+msan: setup ## run the tests of the core under MemorySanitizer
+	@tools/build msan
+	@$(CTEST) build-msan -L 'unit|fuzz'
 
 coverage: setup ## print the branch coverage of src/core and the branches left
 	@tools/coverage
