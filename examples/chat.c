@@ -1,6 +1,8 @@
 /* A chat: each path is a room, and what one says, everybody in the room hears.
  *
- *     chat [port]            then open ws://127.0.0.1:9001/garden?nick=ada
+ *     chat [port [folder]]           then open ws://127.0.0.1:9001/garden?nick=ada
+ *
+ * A browser finds the files of the folder there, such as chat.html.
  *
  * Who reads too slowly misses lines, and is told how many when there is room again.
  */
@@ -33,7 +35,7 @@ static void hear(struct pirn_conn *conn, void *context)
         member->missed++;
 }
 
-/* Says "nick" and the text to the room of conn. The server is the connection's context. */
+/* Tells the room of conn its nickname and the text. The context leads to the server. */
 static void say(struct pirn_conn *conn, const char *between, const void *text, size_t len)
 {
     static struct line line;
@@ -53,6 +55,7 @@ static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data
         pirn_conn_close(conn, PIRN_CLOSE_UNSUPPORTED_DATA, PIRN_STR("text only"));
 }
 
+/* There is room again. */
 static void on_drain(struct pirn_conn *conn)
 {
     struct member *member = pirn_conn_user(conn);
@@ -105,6 +108,7 @@ int main(int argc, char **argv)
         .routes = &route,
         .route_count = 1,
         .context = &server,
+        .root = argc > 2 ? argv[2] : NULL,
     };
     const struct pirn_listen where = {.port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 9001)};
     struct pirn_loop *loop = pirn_loop_new(NULL);

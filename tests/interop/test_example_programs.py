@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""The examples chat, gate, core_client and announce do what their first lines say."""
+"""The examples chat, gate, drain, core_client and announce do what their first lines say."""
 
 import pathlib
 import subprocess
 import tempfile
 import unittest
 
-from serving import (BINARY, BUILD, PATIENCE, TEXT, Process, Raw, Server, close_frame, frame,
+from serving import (BINARY, BUILD, CLOSE, PATIENCE, TEXT, Process, Raw, Server, close_frame, frame,
                      request_head, upgrade_headers)
 
 LINES = 3000
@@ -116,6 +116,18 @@ class Gate(unittest.TestCase):
             with Example("gate", folder) as gate, Raw(gate) as raw:
                 raw.send(request_head("/", "Host: x"))
                 self.assertTrue(raw.read_all().endswith(b"\r\n\r\n<h1>news</h1>"))
+
+
+class Drain(unittest.TestCase):
+    def test_it_says_good_bye(self):
+        with Example("drain") as example, Raw(example) as raw:
+            raw.open().send(frame(TEXT, b"before"))
+            self.assertEqual(raw.read_message(), (TEXT, b"before"))
+            example.signal()
+            self.assertEqual(raw.read_frame(), (CLOSE, (1001).to_bytes(2, "big") + b"see you"))
+            raw.send(close_frame(1001))
+            self.assertEqual(example.line(), "0 connections had to be terminated")
+            self.assertEqual(example.wait(), (0, ""))
 
 
 class CoreClient(unittest.TestCase):
