@@ -46,13 +46,21 @@ static const struct {
     [PIRN_CLOSE_CLASS_INVALID] = {"invalid", "outside of all ranges"},
 };
 
-static const struct {
+static const struct retry {
     const char *name, *meaning;
 } retries[] = {
     [PIRN_RETRY_NEVER] = {"never", "never by itself"},
     [PIRN_RETRY_AFTER_WAIT] = {"after wait", "after a wait, longer each time, partly random"},
     [PIRN_RETRY_AT_ONCE] = {"at once", "at once; if that fails, after a wait, longer each time"},
 };
+
+static const struct retry private_retry = {"depends", "only the application knows"};
+
+static const struct retry *retry(int code)
+{
+    return pirn_close_class(code) == PIRN_CLOSE_CLASS_PRIVATE ? &private_retry
+                                                              : &retries[pirn_close_retry(code)];
+}
 
 static const char *yes_no(bool yes)
 {
@@ -72,20 +80,13 @@ static void print_names(int code)
     }
 }
 
-static const char *retry_meaning(int code)
-{
-    if (pirn_close_class(code) == PIRN_CLOSE_CLASS_PRIVATE)
-        return "only the application knows";
-    return retries[pirn_close_retry(code)].meaning;
-}
-
 static void explain(int code)
 {
     enum pirn_close_class class = pirn_close_class(code);
     printf("%d %s\n", code, pirn_close_name(code));
     printf("  %-10s %s\n", "means", pirn_close_text(code));
     printf("  %-10s %s\n", "what to do", pirn_close_advice(code));
-    printf("  %-10s %s\n", "reconnect", retry_meaning(code));
+    printf("  %-10s %s\n", "reconnect", retry(code)->meaning);
     printf("  %-10s %s: %s\n", "class", classes[class].name, classes[class].meaning);
     printf("  %-10s may be sent: %s; sent by a browser: %s; received: %s\n", "on wire",
            yes_no(pirn_close_may_send(code)), yes_no(pirn_close_may_send_from_browser(code)),
@@ -109,7 +110,7 @@ static void print_row(int first, int last)
     snprintf(range, sizeof range, first == last ? "%d" : "%d-%d", first, last);
     printf("%-10s  %-26s  %-19s  %-4s  %-7s  %-10s  %s\n", range, pirn_close_name(first),
            own ? own : "-", yes_no(pirn_close_may_send(first)),
-           yes_no(pirn_close_may_send_from_browser(first)), retries[pirn_close_retry(first)].name,
+           yes_no(pirn_close_may_send_from_browser(first)), retry(first)->name,
            classes[pirn_close_class(first)].name);
 }
 
@@ -142,7 +143,9 @@ static int explain_all(int count, char **names)
     for (int i = 0; i < count; i++) {
         int code = pirn_close_from_name(pirn_str(names[i]));
         if (code < 0) {
-            fprintf(stderr, "pirn code: '%s' is no close code and no name of one\n", names[i]);
+            fprintf(stderr,
+                    "pirn code: '%s' is no close code and no name of one; see `pirn code`\n",
+                    names[i]);
             status = CLI_USAGE;
             continue;
         }
@@ -157,11 +160,15 @@ int cli_code(int argc, char **argv)
 {
     int first = 1;
     if (argc > 1 && argv[1][0] == '-') {
-        if (strcmp(argv[1], "--help") == 0) {
+        if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
             fputs(cli_code_help, stdout);
             return CLI_OK;
         }
-        if (strcmp(argv[1], "--names") == 0 && argc == 2) {
+        if (strcmp(argv[1], "--names") == 0 && argc > 2) {
+            fputs("pirn code: --names stands alone\n", stderr);
+            return CLI_USAGE;
+        }
+        if (strcmp(argv[1], "--names") == 0) {
             print_all_names();
             return CLI_OK;
         }

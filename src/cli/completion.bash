@@ -20,13 +20,20 @@ _pirn_words()
     return 0
 }
 
+# Fills COMPREPLY with the files (-f) or directories (-d) that begin with $2.
+_pirn_paths()
+{
+    compopt -o filenames 2>/dev/null # fails where nothing is being completed, as in a test
+    mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
+}
+
 _pirn_serve()
 {
     local cur=$1 previous=$2
     case $previous in
         --host) _pirn_words "localhost 127.0.0.1 0.0.0.0 ::1 ::" "$cur" ;;
-        --unix) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-        --root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+        --unix) _pirn_paths -f "$cur" ;;
+        --root) _pirn_paths -d "$cur" ;;
         --port | --max-message | --origin) COMPREPLY=() ;;
         *)
             _pirn_words "--host --port --max-message --unix --root --any-origin --origin --quiet \
@@ -38,6 +45,12 @@ _pirn_serve()
 _pirn()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    # "--root=/var" comes as three words.
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $previous == = ]] && ((COMP_CWORD > 2)); then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
     if ((COMP_CWORD == 1)); then
         _pirn_words "serve code help version --help --version" "$cur"
         return

@@ -11,24 +11,24 @@ static int print_help(int argc, char **argv);
 static int print_version(int argc, char **argv);
 
 static const struct command {
-    const char *name, *option;
+    const char *name, *option, *short_option;
     int (*run)(int argc, char **argv);
     const char *summary;
     const char *help;
 } commands[] = {
-    {"code", NULL, cli_code, "explain close codes", cli_code_help},
-    {"serve", NULL, cli_serve, "run an echo server, with a page to try it", cli_serve_help},
-    {"help", "--help", print_help, "print this, or the help of a command", NULL},
-    {"version", "--version", print_version, "print the version", NULL},
+    {"serve", "", "", cli_serve, "run an echo server, with a page to try it", cli_serve_help},
+    {"code", "", "", cli_code, "explain close codes", cli_code_help},
+    {"help", "--help", "-h", print_help, "print this, or the help of a command", NULL},
+    {"version", "--version", "-V", print_version, "print the version", NULL},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 static const struct command *find_command(const char *name)
 {
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(name, commands[i].name) == 0 ||
-            (commands[i].option && strcmp(name, commands[i].option) == 0))
+    for (size_t i = 0; i < COMMANDS && *name; i++)
+        if (strcmp(name, commands[i].name) == 0 || strcmp(name, commands[i].option) == 0 ||
+            strcmp(name, commands[i].short_option) == 0)
             return &commands[i];
     return NULL;
 }

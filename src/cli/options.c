@@ -116,6 +116,7 @@ static const struct option {
     {"--origin", take_origin, "an origin, such as https://example.org, without a path"},
     {"--quiet", take_quiet, NULL},
     {"--help", take_help, NULL},
+    {"-h", take_help, NULL},
 };
 
 static const struct option *find(const char *argument, size_t len)

@@ -56,6 +56,20 @@ prints 'reconnect  after a wait'
 prints 'may be sent: yes; sent by a browser: no; received: yes$'
 status_is 0 code 4000
 prints 'only the application knows'
+status_is 0 code
+prints '^4001-4998 .* depends  *private$'
+status_is 2 code --names 1000
+complains '^pirn code: --names stands alone$'
+for arguments in -h 'serve -h' 'code -h' 'help serve'; do
+    # shellcheck disable=SC2086 # words
+    status_is 0 $arguments
+    prints '^usage: pirn '
+done
+status_is 0 -V
+prints '^pirn [0-9]'
+status_is 2 ''
+complains "no command ''"
+status_is 0 code 4000
 prints 'sent by a browser: yes'
 
 first_line_is '1001 Going Away' 'going away'
@@ -139,6 +153,12 @@ if command -v bash >/dev/null; then
     [ "$(completions pirn code ws_g)" = 'WS_GONE ' ] || fail 'completion of a name'
     [ "$(completions pirn code --n)" = '--names ' ] || fail 'completion of an option of code'
     [ "$(completions pirn help co)" = 'code ' ] || fail 'completion of help'
+    folder=${PIRN_SOURCE_DIR:-.}/src/co
+    [ "$(completions pirn serve --root "$folder")" = "${folder}re " ] ||
+        fail 'completion of a folder'
+    [ "$(completions pirn serve --root = "$folder")" = "${folder}re " ] ||
+        fail 'completion of a folder behind ='
+    [ "$(completions pirn serve --host = lo)" = 'localhost ' ] || fail 'completion behind ='
 fi
 
 [ $failures -eq 0 ]
