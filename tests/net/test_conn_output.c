@@ -291,7 +291,9 @@ static void a_close_waits_for_the_queue(void **state)
     rig_open(&rig);
     size_t taken = send_until_refused(rig.conn, 0);
     assert_int_equal(pirn_conn_close(rig.conn, 1000, PIRN_STR("")), 0);
+    rig_turns(&rig);
     rig_pass(&rig, 25 * SECOND);
+    assert_int_equal(rig.closes, 0);
     uint8_t frame[FRAME];
     for (size_t i = 0; i < taken; i++) {
         raw_read_all(&rig, frame, sizeof frame);

@@ -162,7 +162,7 @@ static void twice_the_bytes_cost_no_more_than_twice(void **state)
         uint64_t twice = instructions_of(works[i].work, 2 * SIZE);
         if (none == 0)
             skip();
-        if (twice - none > 2 * (once - none) + once / 10)
+        if (twice - none > 2 * (once - none) + once / 5)
             fail_msg("%s: %llu, %llu, %llu", works[i].name, (unsigned long long)none,
                      (unsigned long long)once, (unsigned long long)twice);
     }
