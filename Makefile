@@ -6,7 +6,8 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 CTEST := ctest --output-on-failure -j $(JOBS) --test-dir
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test lint bench cost fuzz exhaustive msan coverage install format clean
+.PHONY: help setup build serve test lint bench cost fuzz exhaustive msan coverage install format \
+    clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
