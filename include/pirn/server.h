@@ -109,10 +109,11 @@ typedef void pirn_drained_fn(struct pirn_server *server, size_t left, void *cont
 PIRN_API int pirn_server_drain(struct pirn_server *server, int code, struct pirn_str reason,
                                uint32_t deadline_ms, pirn_drained_fn *done, void *context);
 
-/* Open connections (past the opening handshake, on_close not yet told). */
+/* Open connections: past the opening handshake, on_close has not returned yet. */
 PIRN_API size_t pirn_server_connections(const struct pirn_server *server);
 
-/* Calls fn for every open connection. fn may do anything to any connection. */
+/* Calls fn for every open connection. fn may do anything to any connection. In on_close its own is
+ * among them still; what is sent to it returns -PIRN_E_CLOSED. */
 typedef void pirn_each_fn(struct pirn_conn *conn, void *context);
 PIRN_API void pirn_server_each(struct pirn_server *server, pirn_each_fn *fn, void *context);
 
@@ -183,8 +184,9 @@ PIRN_API int pirn_request_file(struct pirn_request *request, const char *root);
 
 /* The answer comes later, from the loop's thread, within defer_timeout_ms (else 503). If the peer
  * goes away first, the time is up, or the server drains or is freed, gone is called (once, NULL
- * allowed) and the request must not be touched again. Only from inside on_request. Returns 0,
- * -PIRN_E_STATE, or -PIRN_E_MEMORY: it still waits for an answer then. */
+ * allowed): in it the request may be looked at but no more answered, after it not touched. Only
+ * from inside on_request. Returns 0, -PIRN_E_STATE, or -PIRN_E_MEMORY: it still waits for an answer
+ * then. */
 typedef void pirn_gone_fn(struct pirn_request *request, void *context);
 PIRN_API int pirn_request_defer(struct pirn_request *request, pirn_gone_fn *gone, void *context);
 
