@@ -14,6 +14,11 @@
 #define PIRN__TARGET(name)  __attribute__((target(name)))
 #define PIRN__INLINE(name)  static inline __attribute__((target(name), always_inline))
 #define PIRN__CPU_HAS(name) (__builtin_cpu_supports(name) != 0)
+#ifdef __SSE2__ /* as always for x86-64 */
+#define PIRN__CPU_HAS_SSE2 true
+#else
+#define PIRN__CPU_HAS_SSE2 PIRN__CPU_HAS("sse2")
+#endif
 #else
 #define PIRN__X86 0
 #endif

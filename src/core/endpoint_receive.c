@@ -231,8 +231,8 @@ static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *le
 /* Unmasks a piece of the current frame; returns whether it is ASCII. */
 static bool unmask(struct pirn_endpoint *ep, uint8_t *data, size_t len)
 {
-    const uint8_t *key = ep->header + MASKING_KEY_AT;
-    const bool ascii = pirn__mask_text(data, data, len, key, ep->masking_phase);
+    const uint32_t key = pirn__load_4(ep->header + MASKING_KEY_AT);
+    const bool ascii = pirn__mask(data, data, len, pirn__mask_turn(key, ep->masking_phase));
     ep->masking_phase = (uint8_t)((ep->masking_phase + len) & 3);
     return ascii;
 }
@@ -379,11 +379,11 @@ static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
 static bool take_payload(const struct pirn_endpoint *ep, uint8_t *data, size_t len, bool text)
 {
     const bool masked = !pirn__is_client(ep);
-    const bool ascii = masked && pirn__mask_text(data, data, len, data - 4, 0);
+    const bool ascii = masked && pirn__mask(data, data, len, pirn__load_4(data - 4));
     if (!text || ascii || pirn_utf8_valid(data, len))
         return true;
     if (masked)
-        pirn_mask(data, data, len, data - 4, 0);
+        pirn__mask(data, data, len, pirn__load_4(data - 4));
     return false;
 }
 

@@ -8,13 +8,6 @@
 
 #include "mask_paths.h"
 
-static uint32_t load4(const uint8_t *from)
-{
-    uint32_t word;
-    memcpy(&word, from, sizeof word);
-    return word;
-}
-
 static void store4(uint8_t *to, uint32_t word)
 {
     memcpy(to, &word, sizeof word);
@@ -46,8 +39,8 @@ static bool mask_below_8(uint8_t *out, const uint8_t *in, size_t len, uint32_t k
 {
     if (len >= 4) {
         const size_t last = len - 4;
-        const uint32_t tail = load4(in + last) ^ pirn__mask_turn(key, last);
-        const uint32_t head = load4(in) ^ key;
+        const uint32_t tail = pirn__load_4(in + last) ^ pirn__mask_turn(key, last);
+        const uint32_t head = pirn__load_4(in) ^ key;
         store4(out, head);
         store4(out + last, tail);
         return is_ascii(head | tail);
@@ -76,30 +69,19 @@ bool pirn__mask_scalar(uint8_t *out, const uint8_t *in, size_t len, uint32_t key
     return is_ascii(all);
 }
 
-static bool mask_any(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
+bool pirn__mask(uint8_t *out, const uint8_t *in, size_t len, uint32_t key)
 {
 #if PIRN__X86
     if (len >= 64 && PIRN__CPU_HAS("avx2"))
         return pirn__mask_avx2(out, in, len, key);
-#ifdef __SSE2__
-    if (len >= 16)
+    if (len >= 16 && PIRN__CPU_HAS_SSE2)
         return pirn__mask_sse2(out, in, len, key);
-#else
-    if (len >= 64 && PIRN__CPU_HAS("sse2"))
-        return pirn__mask_sse2(out, in, len, key);
-#endif
 #endif
     return pirn__mask_scalar(out, in, len, key);
 }
 
-bool pirn__mask_text(uint8_t *out, const uint8_t *in, size_t len, const uint8_t key[4],
-                     unsigned phase)
-{
-    return mask_any(out, in, len, pirn__mask_turn(load4(key), phase));
-}
-
 unsigned pirn_mask(void *out, const void *in, size_t len, const uint8_t key[4], unsigned phase)
 {
-    pirn__mask_text(out, in, len, key, phase);
+    pirn__mask(out, in, len, pirn__mask_turn(pirn__load_4(key), phase));
     return (unsigned)((phase + len) & 3);
 }

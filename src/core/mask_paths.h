@@ -10,8 +10,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "cpu.h"
+
+static inline uint32_t pirn__load_4(const uint8_t *from)
+{
+    uint32_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
 
 /* The key as it applies `bytes` bytes later. */
 static inline uint32_t pirn__mask_turn(uint32_t key, size_t bytes)
@@ -26,15 +34,14 @@ static inline uint32_t pirn__mask_turn(uint32_t key, size_t bytes)
 
 bool pirn__mask_scalar(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
 
-/* By the best of those below; key and phase as in pirn_mask(). */
-bool pirn__mask_text(uint8_t *out, const uint8_t *in, size_t len, const uint8_t key[4],
-                     unsigned phase);
+/* By the best of them. */
+bool pirn__mask(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
 
 #if PIRN__X86
 /* len >= 16 */
 bool pirn__mask_sse2(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
 
-/* len >= 32 */
+/* len >= 64 */
 bool pirn__mask_avx2(uint8_t *out, const uint8_t *in, size_t len, uint32_t key);
 #endif
 

@@ -26,13 +26,6 @@ static bool by_public(uint8_t *out, const uint8_t *in, size_t len, uint32_t word
     return ascii;
 }
 
-static bool by_choice(uint8_t *out, const uint8_t *in, size_t len, uint32_t word)
-{
-    uint8_t bytes[4];
-    memcpy(bytes, &word, sizeof bytes);
-    return pirn__mask_text(out, in, len, bytes, 0);
-}
-
 enum { PATHS = 5 };
 
 struct path {
@@ -46,13 +39,13 @@ static size_t paths_here(struct path paths[PATHS])
 {
     size_t n = 0;
     paths[n++] = (struct path){"public", by_public, 0};
-    paths[n++] = (struct path){"choice", by_choice, 0};
+    paths[n++] = (struct path){"chosen", pirn__mask, 0};
     paths[n++] = (struct path){"scalar", pirn__mask_scalar, 0};
 #if PIRN__X86
     if (PIRN__CPU_HAS("sse2"))
         paths[n++] = (struct path){"sse2", pirn__mask_sse2, 16};
     if (PIRN__CPU_HAS("avx2"))
-        paths[n++] = (struct path){"avx2", pirn__mask_avx2, 32};
+        paths[n++] = (struct path){"avx2", pirn__mask_avx2, 64};
 #endif
     return n;
 }
