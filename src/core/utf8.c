@@ -122,22 +122,28 @@ size_t pirn__utf8_feed_scan(struct pirn_utf8 *validator, const uint8_t *data, si
             return at;
         at++;
     }
-    if (len - at >= 64)
-        at += whole_code_points(data + at, scan(data + at, len - at));
-    return at + pirn__utf8_feed_scalar(validator, data + at, len - at);
+    at += whole_code_points(data + at, scan(data + at, len - at));
+    return at == len ? len : at + pirn__utf8_feed_scalar(validator, data + at, len - at);
+}
+
+/* The best scan for texts of this length; NULL for none. */
+static pirn__utf8_scan_fn *scan_for(size_t len)
+{
+#if PIRN__X86
+    if (len >= PIRN__UTF8_SCAN_MIN && PIRN__CPU_HAS("avx2"))
+        return pirn__utf8_scan_avx2;
+    if (len >= PIRN__UTF8_SCAN_MIN && PIRN__CPU_HAS("ssse3"))
+        return pirn__utf8_scan_ssse3;
+#endif
+    (void)len;
+    return NULL;
 }
 
 size_t pirn_utf8_feed(struct pirn_utf8 *validator, const void *data, size_t len)
 {
-#if PIRN__X86
-    if (len >= 64) {
-        if (PIRN__CPU_HAS("avx2"))
-            return pirn__utf8_feed_scan(validator, data, len, pirn__utf8_scan_avx2);
-        if (PIRN__CPU_HAS("ssse3"))
-            return pirn__utf8_feed_scan(validator, data, len, pirn__utf8_scan_ssse3);
-    }
-#endif
-    return pirn__utf8_feed_scalar(validator, data, len);
+    pirn__utf8_scan_fn *scan = scan_for(len);
+    return scan ? pirn__utf8_feed_scan(validator, data, len, scan)
+                : pirn__utf8_feed_scalar(validator, data, len);
 }
 
 bool pirn_utf8_complete(const struct pirn_utf8 *validator)
@@ -147,8 +153,11 @@ bool pirn_utf8_complete(const struct pirn_utf8 *validator)
 
 bool pirn_utf8_valid(const void *data, size_t len)
 {
+    pirn__utf8_scan_fn *scan = scan_for(len);
+    if (scan)
+        return scan(data, len) == len && whole_code_points(data, len) == len;
     struct pirn_utf8 validator = {0};
-    return pirn_utf8_feed(&validator, data, len) == len && pirn_utf8_complete(&validator);
+    return pirn__utf8_feed_scalar(&validator, data, len) == len && pirn_utf8_complete(&validator);
 }
 
 size_t pirn_utf8_clip(const void *data, size_t len, size_t max)

@@ -11,8 +11,9 @@
 size_t pirn__utf8_feed_scalar(struct pirn_utf8 *validator, const uint8_t *data, size_t len);
 
 /* Given text that begins with a whole code point, returns n <= len such that data[0..n) has nothing
- * wrong in it, but for its last code point, which may be unfinished or wrong. When n < len, then
- * something is wrong within the 64 bytes that begin at n, or in the code point across n. */
+ * wrong in it, but for its last code point, which may be unfinished or wrong. When 0 < n < len,
+ * then something is wrong within the 32 bytes that begin at n, or in the code point across n; 0 is
+ * also the answer to texts that are too short for it. */
 typedef size_t pirn__utf8_scan_fn(const uint8_t *data, size_t len);
 
 /* pirn_utf8_feed() with most of the work given to scan. */
@@ -20,8 +21,10 @@ size_t pirn__utf8_feed_scan(struct pirn_utf8 *validator, const uint8_t *data, si
                             pirn__utf8_scan_fn *scan);
 
 #if PIRN__X86
-pirn__utf8_scan_fn pirn__utf8_scan_ssse3; /* len >= 32 */
-pirn__utf8_scan_fn pirn__utf8_scan_avx2;  /* len >= 64 */
+#define PIRN__UTF8_SCAN_MIN 19 /* the shortest text that they look at */
+
+pirn__utf8_scan_fn pirn__utf8_scan_ssse3;
+pirn__utf8_scan_fn pirn__utf8_scan_avx2;
 #endif
 
 #endif

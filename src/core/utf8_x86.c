@@ -11,8 +11,11 @@
  * before it asks for it; then it is wrong not to be one. So bit 7 of the two findings must be
  * equal.
  *
- * A register in which, as in the one before it, all is ASCII needs no look. The last register lies
- * flush with the end and overlaps the one before it; that sees some bytes twice. */
+ * The bytes one, two and three places before those of a register are loaded from where they lie:
+ * loads are cheaper than shifting them in from the register before, which needs the same unit as
+ * the look-ups. Only the first register has nothing before it but zeros. A register of ASCII after
+ * three bytes of ASCII needs no look. The last one lies flush with the end and overlaps the one
+ * before it; that sees some bytes twice. */
 #include "utf8_paths.h"
 
 #if PIRN__X86
@@ -80,16 +83,11 @@ __m128i load_16(const uint8_t *from)
     return _mm_loadu_si128((const __m128i *)from);
 }
 
-/* True when all of now is right, given the 16 bytes before it. */
+/* Not zero where now is wrong, given it shifted by one, two and three bytes. */
 PIRN__INLINE("ssse3")
-bool right_16(__m128i before, __m128i now)
+__m128i wrong_16(__m128i now, __m128i back_1, __m128i back_2, __m128i back_3)
 {
-    if (_mm_movemask_epi8(_mm_or_si128(before, now)) == 0)
-        return true;
     const __m128i half = _mm_set1_epi8(0x0F);
-    const __m128i back_1 = _mm_alignr_epi8(now, before, 15);
-    const __m128i back_2 = _mm_alignr_epi8(now, before, 14);
-    const __m128i back_3 = _mm_alignr_epi8(now, before, 13);
     const __m128i high_1 = _mm_and_si128(_mm_srli_epi16(back_1, 4), half);
     const __m128i high_2 = _mm_and_si128(_mm_srli_epi16(now, 4), half);
     const __m128i pair = _mm_and_si128(
@@ -98,23 +96,39 @@ bool right_16(__m128i before, __m128i now)
         _mm_shuffle_epi8(load_16(second_high), high_2));
     const __m128i asked = _mm_or_si128(_mm_subs_epu8(back_2, _mm_set1_epi8(0xE0 - 0x80)),
                                        _mm_subs_epu8(back_3, _mm_set1_epi8(0xF0 - 0x80)));
-    const __m128i wrong = _mm_xor_si128(_mm_and_si128(asked, _mm_set1_epi8((char)TWO_TAILS)), pair);
+    return _mm_xor_si128(_mm_and_si128(asked, _mm_set1_epi8((char)TWO_TAILS)), pair);
+}
+
+PIRN__INLINE("ssse3")
+__m128i wrong_16_at(const uint8_t *at)
+{
+    return wrong_16(load_16(at), load_16(at - 1), load_16(at - 2), load_16(at - 3));
+}
+
+PIRN__INLINE("ssse3")
+__m128i wrong_16_first(const uint8_t *at)
+{
+    const __m128i now = load_16(at);
+    return wrong_16(now, _mm_slli_si128(now, 1), _mm_slli_si128(now, 2), _mm_slli_si128(now, 3));
+}
+
+PIRN__INLINE("ssse3")
+bool none_of_16(__m128i wrong)
+{
     return _mm_movemask_epi8(_mm_cmpeq_epi8(wrong, _mm_setzero_si128())) == 0xFFFF;
 }
 
 PIRN__TARGET("ssse3")
 size_t pirn__utf8_scan_ssse3(const uint8_t *data, size_t len)
 {
-    __m128i before = _mm_setzero_si128();
-    size_t at = 0;
-    for (; len - at >= 16; at += 16) {
-        const __m128i now = load_16(data + at);
-        if (!right_16(before, now))
-            return at;
-        before = now;
+    if (len < 16 + 3 || !none_of_16(wrong_16_first(data)))
+        return 0;
+    for (size_t at = 16; at < len; at += 16) {
+        const size_t from = at < len - 16 ? at : len - 16;
+        const __m128i seen = _mm_or_si128(load_16(data + from - 3), load_16(data + from));
+        if (_mm_movemask_epi8(seen) != 0 && !none_of_16(wrong_16_at(data + from)))
+            return from;
     }
-    if (at < len && !right_16(load_16(data + len - 32), load_16(data + len - 16)))
-        return at;
     return len;
 }
 
@@ -130,17 +144,11 @@ __m256i table_32(const uint8_t table[16])
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
 }
 
-/* True when all of now is right, given the 32 bytes before it. */
+/* As wrong_16(). */
 PIRN__INLINE("avx2")
-bool right_32(__m256i before, __m256i now)
+__m256i wrong_32(__m256i now, __m256i back_1, __m256i back_2, __m256i back_3)
 {
-    if (_mm256_movemask_epi8(_mm256_or_si256(before, now)) == 0)
-        return true;
     const __m256i half = _mm256_set1_epi8(0x0F);
-    const __m256i across = _mm256_permute2x128_si256(before, now, 0x21);
-    const __m256i back_1 = _mm256_alignr_epi8(now, across, 15);
-    const __m256i back_2 = _mm256_alignr_epi8(now, across, 14);
-    const __m256i back_3 = _mm256_alignr_epi8(now, across, 13);
     const __m256i high_1 = _mm256_and_si256(_mm256_srli_epi16(back_1, 4), half);
     const __m256i high_2 = _mm256_and_si256(_mm256_srli_epi16(now, 4), half);
     const __m256i pair = _mm256_and_si256(
@@ -149,24 +157,43 @@ bool right_32(__m256i before, __m256i now)
         _mm256_shuffle_epi8(table_32(second_high), high_2));
     const __m256i asked = _mm256_or_si256(_mm256_subs_epu8(back_2, _mm256_set1_epi8(0xE0 - 0x80)),
                                           _mm256_subs_epu8(back_3, _mm256_set1_epi8(0xF0 - 0x80)));
-    const __m256i wrong =
-        _mm256_xor_si256(_mm256_and_si256(asked, _mm256_set1_epi8((char)TWO_TAILS)), pair);
+    return _mm256_xor_si256(_mm256_and_si256(asked, _mm256_set1_epi8((char)TWO_TAILS)), pair);
+}
+
+PIRN__INLINE("avx2")
+__m256i wrong_32_at(const uint8_t *at)
+{
+    return wrong_32(load_32(at), load_32(at - 1), load_32(at - 2), load_32(at - 3));
+}
+
+PIRN__INLINE("avx2")
+__m256i wrong_32_first(const uint8_t *at)
+{
+    const __m256i now = load_32(at);
+    const __m256i before = _mm256_permute2x128_si256(now, now, 0x08);
+    return wrong_32(now, _mm256_alignr_epi8(now, before, 15), _mm256_alignr_epi8(now, before, 14),
+                    _mm256_alignr_epi8(now, before, 13));
+}
+
+PIRN__INLINE("avx2")
+bool none_of_32(__m256i wrong)
+{
     return _mm256_testz_si256(wrong, wrong) != 0;
 }
 
 PIRN__TARGET("avx2")
 size_t pirn__utf8_scan_avx2(const uint8_t *data, size_t len)
 {
-    __m256i before = _mm256_setzero_si256();
-    size_t at = 0;
-    for (; len - at >= 32; at += 32) {
-        const __m256i now = load_32(data + at);
-        if (!right_32(before, now))
-            return at;
-        before = now;
+    if (len < 32 + 3)
+        return pirn__utf8_scan_ssse3(data, len);
+    if (!none_of_32(wrong_32_first(data)))
+        return 0;
+    for (size_t at = 32; at < len; at += 32) {
+        const uint8_t *from = data + (at < len - 32 ? at : len - 32);
+        const __m256i seen = _mm256_or_si256(load_32(from - 3), load_32(from));
+        if (_mm256_movemask_epi8(seen) != 0 && !none_of_32(wrong_32_at(from)))
+            return (size_t)(from - data);
     }
-    if (at < len && !right_32(load_32(data + len - 64), load_32(data + len - 32)))
-        return at;
     return len;
 }
 
