@@ -119,20 +119,20 @@ struct pirn_endpoint {
         uint64_t message_len; /* bytes of the current message so far */
         uint64_t detail;      /* after a failure: what it is about: an offset, a length, a code */
     };
-    uint64_t now_us;        /* as of the last call that told the time */
-    uint64_t ping_us;       /* when the latest keep-alive Ping was due, at first of init() */
-    uint64_t wake_us;       /* when tick() has something to do; UINT64_MAX: never */
-    uint32_t rtt_us;        /* of the latest answered keep-alive Ping */
-    uint32_t ping_number;   /* payload of the latest keep-alive Ping */
-    uint32_t fragments;     /* frames of the current message so far */
-    uint32_t flags;         /* see endpoint_parts.h */
-    uint16_t error;         /* sticky; PIRN_E_NONE until it fails */
-    uint16_t sent_code;     /* of our Close; 0: empty or none */
-    uint16_t received_code; /* of the peer's Close; 0: empty or none */
-    uint8_t header[PIRN_FRAME_HEADER_MAX]; /* of the current frame; see endpoint_receive.c */
-    uint8_t header_len;                    /* bytes of a header that has come in part */
-    uint8_t reading;                       /* what next() expects; see endpoint_parts.h */
-    uint8_t masking_phase;
+    uint64_t now_us;          /* as of the last call that told the time */
+    uint64_t ping_us;         /* when the latest keep-alive Ping was due, at first of init() */
+    uint64_t wake_us;         /* when tick() has something to do; UINT64_MAX: never */
+    uint32_t rtt_us;          /* of the latest answered keep-alive Ping */
+    uint32_t ping_number;     /* payload of the latest keep-alive Ping */
+    uint32_t fragments;       /* frames of the current message so far */
+    uint32_t flags;           /* see endpoint_parts.h */
+    uint32_t max_whole_bytes; /* of a message in one frame: the limits of config, or less */
+    uint16_t sent_code;       /* of our Close; 0: empty or none */
+    uint16_t received_code;   /* of the peer's Close; 0: empty or none */
+    uint8_t header[PIRN_FRAME_HEADER_MAX];     /* of the current frame; see endpoint_receive.c */
+    uint8_t header_len;                        /* bytes of a header that has come in part */
+    uint8_t reading;                           /* what next() expects; see endpoint_parts.h */
+    uint8_t error;                             /* sticky; PIRN_E_NONE until it fails */
     struct pirn_utf8 utf8;                     /* of the text message being received */
     struct pirn_utf8 sending_utf8;             /* of the one being sent in fragments */
     uint8_t message_opcode;                    /* of the message being received; 0: none */

@@ -23,4 +23,11 @@
 #define PIRN__X86 0
 #endif
 
+/* For what is seldom called from where each instruction counts. */
+#ifdef __GNUC__
+#define PIRN__NOINLINE __attribute__((noinline))
+#else
+#define PIRN__NOINLINE
+#endif
+
 #endif

@@ -27,7 +27,7 @@ static uint64_t later(uint64_t from_us, uint32_t ms)
     return ms == PIRN_OFF || from_us > UINT64_MAX - us ? PIRN__NEVER : from_us + us;
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
+static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
@@ -47,6 +47,8 @@ int pirn_endpoint_init(struct pirn_endpoint *ep, enum pirn_role role,
         .now_us = now_us,
         .ping_us = now_us,
     };
+    ep->max_whole_bytes =
+        (uint32_t)least(UINT32_MAX, least(pirn__max_message_bytes(ep), pirn__max_frame_bytes(ep)));
     ep->wake_us = later(now_us, pirn__ping_interval_ms(ep));
     return 0;
 }
@@ -130,7 +132,7 @@ void pirn__endpoint_fail(struct pirn_endpoint *ep, enum pirn_error error, uint64
 {
     char reason[PIRN_CLOSE_REASON_MAX + 1];
     const int code = pirn__failure_close_code(error);
-    ep->error = (uint16_t)error;
+    ep->error = (uint8_t)error;
     ep->detail = detail;
     pirn__endpoint_end(ep, PIRN__READ_FAILURE, PIRN__LOCAL);
     if (code != 0 && !(ep->flags & PIRN__CLOSE_SENT))
@@ -198,8 +200,8 @@ static bool keep_alive(struct pirn_endpoint *ep)
     ep->ping_us = ep->now_us;
     ep->ping_number++;
     ep->flags |= PIRN__PING_WAITS | PIRN__PING_UNANSWERED | PIRN__RTT_WANTED;
-    ep->wake_us = sooner(later(ep->ping_us, pirn__ping_interval_ms(ep)),
-                         later(ep->ping_us, pirn__ping_timeout_ms(ep)));
+    ep->wake_us = least(later(ep->ping_us, pirn__ping_interval_ms(ep)),
+                        later(ep->ping_us, pirn__ping_timeout_ms(ep)));
     return true;
 }
 

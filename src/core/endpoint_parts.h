@@ -9,10 +9,10 @@
 
 /* ep->reading: what next() expects. Nothing leads out of the last. */
 enum pirn__reading {
-    PIRN__READ_HEADER,  /* a frame, of whose header header_len bytes have come */
-    PIRN__READ_DATA,    /* frame_left bytes of a data frame */
-    PIRN__READ_CONTROL, /* frame_left bytes of a control frame, after arriving_len in the slot */
-    PIRN__READ_FAILURE, /* nothing, but the event of a failure is owed */
+    PIRN__READ_HEADER = 0, /* a frame, of whose header header_len bytes have come */
+    PIRN__READ_DATA,       /* frame_left bytes of a data frame */
+    PIRN__READ_CONTROL,    /* frame_left bytes of a control frame, after arriving_len in the slot */
+    PIRN__READ_FAILURE,    /* nothing, but the event of a failure is owed */
     PIRN__READ_NOTHING
 };
 

@@ -8,9 +8,12 @@
  *   CONTROL  -> HEADER with the frame's last byte, which makes the event
  *   any      -> FAILURE when the peer breaks the protocol; -> NOTHING with the event of the end
  *
+ * Nearly every frame takes none of these steps: see take_whole_message().
+ *
  * A header that is certainly whole in the buffer is read where it lies; another gathers in
- * ep->header. Either way ep->header then has the frame's first two bytes at its front and its
- * masking key in its last four, where a header of full size has it anyway.
+ * ep->header. Either way ep->header then has the frame's first two bytes at its front and in its
+ * last four, where a header of full size has it anyway, the masking key, which turns with each
+ * piece so that it fits the next.
  *
  * Invariants: message_len never exceeds the limit, so limit - message_len cannot wrap.
  * message_opcode is set from the first frame's header until the last byte of the final frame; that
@@ -19,8 +22,6 @@
 #include <pirn/endpoint.h>
 
 #include <string.h>
-
-#include <pirn/mask.h>
 
 #include "endpoint_parts.h"
 #include "frame_header.h"
@@ -138,7 +139,6 @@ static void begin_payload(struct pirn_endpoint *ep, const uint8_t *header, size_
     ep->header[0] = header[0];
     ep->header[1] = header[1];
     ep->header_len = 0;
-    ep->masking_phase = 0;
     if (opcode >= PIRN_CLOSE) {
         ep->reading = PIRN__READ_CONTROL;
         return;
@@ -214,11 +214,10 @@ static bool fail(struct pirn_endpoint *ep, struct pirn_event *event, int error, 
 
 /* Shortens a piece of text to what is UTF-8, and does not let it end the frame then: so the next
  * call finds the validator where it stopped, with nothing good left. False if that is now. */
-static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *len, bool ascii,
-                       bool *ends_frame, uint64_t *detail)
+static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *len, bool *ends_frame,
+                       uint64_t *detail)
 {
-    const size_t good =
-        ascii && pirn_utf8_complete(&ep->utf8) ? *len : pirn_utf8_feed(&ep->utf8, data, *len);
+    const size_t good = pirn_utf8_feed(&ep->utf8, data, *len);
     const bool ends_message = *ends_frame && ep->header[0] & PIRN__FIN;
     if (good == *len && !(ends_message && !pirn_utf8_complete(&ep->utf8)))
         return true;
@@ -228,13 +227,16 @@ static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *le
     return good > 0;
 }
 
-/* Unmasks a piece of the current frame; returns whether it is ASCII. */
+/* Unmasks a piece of the payload; returns whether it is ASCII, as far as that is known then. */
 static bool unmask(struct pirn_endpoint *ep, uint8_t *data, size_t len)
 {
-    const uint32_t key = pirn__load_4(ep->header + MASKING_KEY_AT);
-    const bool ascii = pirn__mask(data, data, len, pirn__mask_turn(key, ep->masking_phase));
-    ep->masking_phase = (uint8_t)((ep->masking_phase + len) & 3);
-    return ascii;
+    if (pirn__is_client(ep))
+        return false;
+    uint8_t *key = ep->header + MASKING_KEY_AT;
+    const uint32_t word = pirn__load_4(key);
+    const uint32_t next = pirn__mask_turn(word, len);
+    memcpy(key, &next, sizeof next);
+    return pirn__mask(data, data, len, word);
 }
 
 static bool read_data(struct pirn_endpoint *ep, struct pirn_event *event)
@@ -243,13 +245,13 @@ static bool read_data(struct pirn_endpoint *ep, struct pirn_event *event)
     size_t len = unread(ep);
     if (len == 0 && ep->frame_left > 0)
         return false;
-    uint64_t detail;
-    bool ends_frame = len >= ep->frame_left, ascii = false;
+    bool ends_frame = len >= ep->frame_left;
     if (ends_frame)
         len = (size_t)ep->frame_left;
-    if (!pirn__is_client(ep))
-        ascii = unmask(ep, data, len);
-    if (ep->message_opcode == PIRN_TEXT && !check_text(ep, data, &len, ascii, &ends_frame, &detail))
+    const bool good = unmask(ep, data, len) && pirn_utf8_complete(&ep->utf8);
+    const bool unsure = ep->message_opcode == PIRN_TEXT && !good;
+    uint64_t detail;
+    if (unsure && !check_text(ep, data, &len, &ends_frame, &detail))
         return fail(ep, event, PIRN_E_UTF8, detail);
     const bool last = ends_frame && ep->header[0] & PIRN__FIN;
     ep->in += len;
@@ -361,8 +363,7 @@ static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
     uint8_t *payload = take_control_payload(ep, &len);
     if (!payload)
         return false;
-    if (!pirn__is_client(ep))
-        pirn_mask(payload, payload, len, ep->header + MASKING_KEY_AT, 0);
+    unmask(ep, payload, len);
     ep->reading = PIRN__READ_HEADER;
     *event = (struct pirn_event){.data = payload, .len = len};
     switch (ep->header[0] & PIRN__OPCODE_BITS) {
@@ -375,47 +376,6 @@ static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
     }
 }
 
-/* Unmasks a whole payload and, if it is text, judges it. What is not UTF-8 is left masked. */
-static bool take_payload(const struct pirn_endpoint *ep, uint8_t *data, size_t len, bool text)
-{
-    const bool masked = !pirn__is_client(ep);
-    const bool ascii = masked && pirn__mask(data, data, len, pirn__load_4(data - 4));
-    if (!text || ascii || pirn_utf8_valid(data, len))
-        return true;
-    if (masked)
-        pirn__mask(data, data, len, pirn__load_4(data - 4));
-    return false;
-}
-
-/* The short way for what most frames are: a message of their own, below 64 KiB, that lies whole in
- * the buffer. Whatever else there may be, or be wrong, is seen by the long way, which finds all as
- * it was. */
-static bool read_whole(struct pirn_endpoint *ep, struct pirn_event *event)
-{
-    uint8_t *const header = ep->in;
-    if (unread(ep) < PIRN_FRAME_HEADER_MAX || (ep->header_len | ep->message_opcode) != 0)
-        return false;
-    const unsigned opcode = header[0] ^ PIRN__FIN;
-    if (opcode - PIRN_TEXT > PIRN_BINARY - PIRN_TEXT || !((header[1] ^ ep->flags) & PIRN__MASK))
-        return false;
-    const size_t size = pirn__header_size(header[1]);
-    const uint64_t len = pirn__payload_len(header);
-    if (len > UINT16_MAX || !is_minimal(header, len) || len > unread(ep) - size ||
-        len > pirn__max_frame_bytes(ep) || len > pirn__max_message_bytes(ep) ||
-        !take_payload(ep, header + size, (size_t)len, opcode == PIRN_TEXT))
-        return false;
-    ep->in += size + len;
-    *event = (struct pirn_event){
-        .type = PIRN_EVENT_MESSAGE,
-        .opcode = (uint8_t)opcode,
-        .first = true,
-        .last = true,
-        .data = header + size,
-        .len = (size_t)len,
-    };
-    return true;
-}
-
 size_t pirn_endpoint_unfeed(struct pirn_endpoint *ep)
 {
     const size_t len = unread(ep);
@@ -423,13 +383,72 @@ size_t pirn_endpoint_unfeed(struct pirn_endpoint *ep)
     return len;
 }
 
-bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event)
+/* The size of the header of a message that lies whole in the buffer, in one frame, with nothing
+ * wrong in front of its payload; 0 if that is not certain. */
+static size_t whole_header(const struct pirn_endpoint *ep, size_t *payload_len)
 {
-    if (ep->reading == PIRN__READ_HEADER) {
-        if (read_whole(ep, event))
-            return true;
+    const uint8_t *header = ep->in;
+    const size_t there = unread(ep);
+    if ((ep->reading | ep->header_len | ep->message_opcode) != 0 || there < 2)
+        return 0;
+    if (header[0] != (PIRN__FIN | PIRN_TEXT) && header[0] != (PIRN__FIN | PIRN_BINARY))
+        return 0;
+    if (!((header[1] ^ ep->flags) & PIRN__MASK))
+        return 0;
+    const size_t size = pirn__header_size(header[1]);
+    if (there < size)
+        return 0;
+    const uint64_t len = pirn__payload_len(header);
+    if (len > there - size || len > ep->max_whole_bytes || !is_minimal(header, len))
+        return 0;
+    *payload_len = (size_t)len;
+    return size;
+}
+
+/* Unmasks a whole payload and, if it is text, judges it. What is not UTF-8 is left masked. */
+static bool take_payload(const struct pirn_endpoint *ep, uint8_t *data, size_t len, bool text)
+{
+    if (pirn__is_client(ep))
+        return !text || pirn_utf8_valid(data, len);
+    const bool ascii = pirn__mask(data, data, len, pirn__load_4(data - 4));
+    if (ascii || !text || pirn_utf8_valid(data, len))
+        return true;
+    pirn__mask(data, data, len, pirn__load_4(data - 4));
+    return false;
+}
+
+/* The short way of nearly every frame. A message that is whole in one frame and in the buffer needs
+ * nothing of what the general way keeps from one call to the next, so nothing of the endpoint
+ * changes here but its place in the buffer. And nothing fails here: whatever is not certainly good
+ * is left as it came to the general way, which alone knows what is wrong. */
+static bool take_whole_message(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    size_t len;
+    const size_t size = whole_header(ep, &len);
+    if (size == 0)
+        return false;
+    const unsigned opcode = ep->in[0] & PIRN__OPCODE_BITS;
+    uint8_t *data = ep->in + size;
+    if (!take_payload(ep, data, len, opcode == PIRN_TEXT))
+        return false;
+    ep->in = data + len;
+    *event = (struct pirn_event){
+        .type = PIRN_EVENT_MESSAGE,
+        .opcode = (uint8_t)opcode,
+        .first = true,
+        .last = true,
+        .data = data,
+        .len = len,
+    };
+    return true;
+}
+
+/* Apart from the short way, which then has few registers to save. */
+PIRN__NOINLINE
+static bool take_event(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    if (ep->reading == PIRN__READ_HEADER)
         read_header(ep);
-    }
     switch (ep->reading) {
     case PIRN__READ_DATA:
         return read_data(ep, event);
@@ -440,4 +459,9 @@ bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event)
     default:
         return false;
     }
+}
+
+bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    return take_whole_message(ep, event) || take_event(ep, event);
 }
