@@ -82,15 +82,21 @@ static uint64_t keep_alive_us(const struct pirn_conn *conn)
     return watched ? pirn_endpoint_deadline(&conn->endpoint) : UINT64_MAX;
 }
 
-/* A Pong that came in the pause lies in the socket, and must not be too late by that. */
+/* A Pong that came in the pause lies in the socket, and must not be too late by that. But while
+ * nothing is heard there is one excuse only: else who pauses all the time would never miss it. */
 static void excuse_pause(struct pirn_conn *conn)
 {
     uint32_t timeout_ms = conn->owner->config->endpoint.ping_timeout_ms;
     uint64_t due_us = keep_alive_us(conn);
-    if (due_us == UINT64_MAX)
+    bool excused = (conn->flags & PIRN__EXCUSED) != 0, missed = (conn->flags & PIRN__MISSED) != 0;
+    if (due_us == UINT64_MAX || (excused && !missed))
         return;
     uint64_t grace_us = now_us(conn) + (timeout_ms == PIRN_OFF ? 0 : (uint64_t)timeout_ms * 1000);
-    alarm_at(conn, sooner(stall_us(conn), due_us > grace_us ? due_us : grace_us));
+    if (!excused && due_us < grace_us)
+        due_us = grace_us;
+    conn->flags |= PIRN__EXCUSED;
+    conn->flags &= (uint16_t)~PIRN__MISSED;
+    alarm_at(conn, sooner(stall_us(conn), due_us));
 }
 
 static void keep_alive(struct pirn_conn *conn)
@@ -120,6 +126,8 @@ static void on_timer(struct pirn_loop *loop, struct pirn_timer *timer)
         pirn__conn_finish(conn, PIRN_E_STALLED, 0, true);
     else if (now >= keep_alive_us(conn))
         keep_alive(conn);
+    else if (pirn__conn_is_deaf(conn))
+        conn->flags |= PIRN__MISSED;
     if (conn->phase == PIRN__PHASE_OPEN || conn->phase == PIRN__PHASE_FINISHING)
         alarm_by(conn, sooner(stall_us(conn), keep_alive_us(conn)));
 }

@@ -158,6 +158,7 @@ static size_t deliver(struct pirn_conn *conn, uint8_t *data, size_t len)
 {
     struct pirn_endpoint *endpoint = &conn->endpoint;
     struct pirn_event event;
+    conn->flags &= (uint16_t)~PIRN__EXCUSED;
     pirn_endpoint_feed(endpoint, data, len, pirn_loop_now_us(pirn__conn_loop(conn)));
     while (!pirn__conn_is_deaf(conn) && pirn_endpoint_next(endpoint, &event))
         take_event(conn, &event);

@@ -27,7 +27,9 @@ enum pirn__conn_flag {
     PIRN__AT_WORK = 0x40, /* between begin and end */
     PIRN__HUNG_UP = 0x80, /* while paused; not watched, or the loop would spin */
     PIRN__MORE = 0x100,   /* the last read filled its buffer: there may be more behind it */
-    PIRN__CLOSE_LEFT = 0x200
+    PIRN__CLOSE_LEFT = 0x200,
+    PIRN__MISSED = 0x400, /* the timer fired in a pause */
+    PIRN__EXCUSED = 0x800 /* for a pause, and nothing has been delivered since */
 };
 
 /* Bytes that wait to leave: whole frames, but the first may have left in part. */

@@ -484,6 +484,23 @@ static void keep_alive_waits_in_a_pause(void **state)
     rig_end(&rig);
 }
 
+/* Who pauses all the time, to keep a rate say, still finds out that the peer is gone. */
+static void short_pauses_do_not_stop_keep_alive(void **state)
+{
+    (void)state;
+    struct rig rig = {.tcp = true};
+    rig_open(&rig);
+    for (int second = 0; second < 100 && rig.conn; second++) {
+        pirn_conn_pause(rig.conn);
+        rig_pass(&rig, 500);
+        pirn_conn_resume(rig.conn);
+        rig_pass(&rig, 500);
+    }
+    assert_int_equal(rig.closes, 1);
+    assert_int_equal(rig.info.error, PIRN_E_PING_TIMEOUT);
+    rig_end(&rig);
+}
+
 static void closing_goes_on_in_a_pause(void **state)
 {
     (void)state;
@@ -544,6 +561,7 @@ int main(void)
         cmocka_unit_test(odd_states_do_not_spin),
         cmocka_unit_test(a_silent_peer_is_found),
         cmocka_unit_test(keep_alive_waits_in_a_pause),
+        cmocka_unit_test(short_pauses_do_not_stop_keep_alive),
         cmocka_unit_test(closing_goes_on_in_a_pause),
         cmocka_unit_test(a_jump_of_the_clock_is_one_interval),
         cmocka_unit_test(traffic_does_not_touch_the_timer),
