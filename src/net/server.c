@@ -140,10 +140,12 @@ static void start(struct pirn_server *server, int fd)
 
 static void accept_ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events)
 {
-    (void)loop;
-    (void)events;
     struct listener *listener = PIRN__CONTAINER(watch, struct listener, watch);
     struct pirn_server *server = listener->server;
+    if (events & PIRN_HANGUP) { /* who shares the socket has shut it down: nobody comes any more */
+        pirn_loop_unwatch(loop, watch);
+        return;
+    }
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
         int fd = pirn__socket_accept(watch->fd);
         if (fd >= 0) {

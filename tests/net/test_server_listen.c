@@ -171,6 +171,25 @@ static void test_adopted_socket(void **state)
     stage_close();
 }
 
+/* A listener that somebody else has shut down hears nothing more; it must not be busy with that. */
+static void test_shut_listener_is_quiet(void **state)
+{
+    (void)state;
+    for (int backend = PIRN_LOOP_EPOLL; backend <= PIRN_LOOP_POLL; backend++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(listen(fd, 10), 0);
+        stage.loop_config.backend = (enum pirn_loop_backend)backend;
+        assert_true(stage_open_loop());
+        assert_int_equal(stage_start(NULL, &(struct pirn_listen){.fd = fd}), 0);
+        stage.base_fds--; /* the server's now */
+        assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+        for (int i = 0; i < 10; i++)
+            stage_turn();
+        assert_int_equal(stage_turn(), 0);
+        stage_close();
+    }
+}
+
 /* ---- unix-domain sockets */
 
 static void check_unix_path(const char *path)
@@ -303,6 +322,7 @@ int main(void)
         STAGE_TEST(test_shared_port),
         STAGE_TEST(test_several_listeners),
         STAGE_TEST(test_adopted_socket),
+        STAGE_TEST(test_shut_listener_is_quiet),
         STAGE_TEST(test_unix_path),
         STAGE_TEST(test_abstract_name),
         STAGE_TEST(test_dead_socket_is_replaced),
