@@ -151,13 +151,21 @@ void pirn__conn_commit(struct pirn_conn *conn, size_t len)
     busy->queued += len;
 }
 
-static struct pirn__chunk *control_chunk(struct pirn_conn *conn)
+/* With room for need bytes more; mostly one frame is all. NULL without memory. */
+static struct pirn__chunk *control_chunk(struct pirn_conn *conn, size_t need)
 {
-    struct pirn__busy *busy = pirn__conn_busy(conn);
+    struct pirn__chunk **control = &pirn__conn_busy(conn)->control, *larger;
     note_waiting(conn);
-    if (!busy->control)
-        busy->control = make_chunk(conn, CONTROL_BYTES);
-    return busy->control;
+    if (!*control)
+        *control = make_chunk(conn, CHUNK_MIN_BYTES);
+    if (!*control || chunk_room(*control) >= need)
+        return *control;
+    larger = pirn__realloc(pirn__conn_loop(conn), *control, sizeof *larger + (*control)->cap,
+                           sizeof *larger + CONTROL_BYTES);
+    if (!larger)
+        return NULL;
+    larger->cap = CONTROL_BYTES;
+    return *control = larger;
 }
 
 int pirn__conn_queue_control(struct pirn_conn *conn, const uint8_t *frame, size_t len)
@@ -166,7 +174,7 @@ int pirn__conn_queue_control(struct pirn_conn *conn, const uint8_t *frame, size_
         pirn__conn_flush(conn);
     if (pirn__conn_busy(conn)->controls == PROGRAM_CONTROLS_MAX)
         return -PIRN_E_QUEUE_FULL;
-    struct pirn__chunk *control = control_chunk(conn);
+    struct pirn__chunk *control = control_chunk(conn, len);
     if (!control)
         return -PIRN_E_MEMORY;
     memcpy(control->bytes + control->len, frame, len);
@@ -231,7 +239,7 @@ static int fetch_behind(struct pirn_conn *conn)
 
 static int fetch_before(struct pirn_conn *conn)
 {
-    struct pirn__chunk *control = control_chunk(conn);
+    struct pirn__chunk *control = control_chunk(conn, WAITING_MAX_BYTES);
     if (!control)
         return -PIRN_E_MEMORY;
     int len = pirn_endpoint_control(&conn->endpoint, control->bytes, WAITING_MAX_BYTES, false);

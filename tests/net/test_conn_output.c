@@ -416,6 +416,21 @@ static void few_control_frames_wait(void **state)
 }
 
 /* An answer to a Ping waits in its slot behind what the program sends, and passes as well. */
+/* Those who ping everybody at once need memory for all of that. */
+static void one_ping_needs_little_memory(void **state)
+{
+    (void)state;
+    struct rig rig = {.peer_buffer = 0};
+    rig_open(&rig);
+    rig_turns(&rig);
+    size_t before = rig.memory.bytes;
+    assert_int_equal(pirn_conn_ping(rig.conn, "p", 1), 0);
+    assert_in_range(rig.memory.bytes - before, 1, 1500);
+    rig_turns(&rig);
+    assert_int_equal(rig.memory.bytes, before);
+    rig_end(&rig);
+}
+
 static void answers_pass_too(void **state)
 {
     (void)state;
@@ -576,6 +591,7 @@ int main(void)
         cmocka_unit_test(control_frames_pass_the_queue),
         cmocka_unit_test(control_frames_pass_no_half),
         cmocka_unit_test(few_control_frames_wait),
+        cmocka_unit_test(one_ping_needs_little_memory),
         cmocka_unit_test(answers_pass_too),
         cmocka_unit_test(a_flood_of_pings_costs_nothing),
         cmocka_unit_test(every_ping_of_a_few_is_answered),
