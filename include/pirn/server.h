@@ -129,7 +129,9 @@ PIRN_API struct pirn_server_stats pirn_server_stats(const struct pirn_server *se
 
 /* ---- requests: good from on_request until answered */
 
-/* The parsed head. Its slices are good until the request is answered, also after defer. */
+/* The parsed head. Its slices are good until the request is answered; but pirn_request_defer()
+ * moves it: slices that were taken before, and what the functions below gave, are to be asked for
+ * anew. */
 PIRN_API const struct pirn_http_head *pirn_request_head(const struct pirn_request *request);
 
 /* Target up to its "?", and what is behind it ({NULL, 0} without one). Not percent-decoded:
@@ -172,7 +174,7 @@ PIRN_API int pirn_request_reject(struct pirn_request *request, int status,
                                  const char *text);
 
 /* Answers with a status from 200 to 599 and a body (copied; left out for HEAD), and closes. Returns
- * as pirn_request_reject(). */
+ * as pirn_request_reject(), -PIRN_E_ARGUMENT also for len bytes at NULL. */
 PIRN_API int pirn_request_reply(struct pirn_request *request, int status,
                                 const struct pirn_header *headers, size_t header_count,
                                 const void *body, size_t len);

@@ -179,6 +179,8 @@ int pirn_request_reply(struct pirn_request *request, int status, const struct pi
 {
     if (!pirn__request_waits(request))
         return -PIRN_E_STATE;
+    if (!body && len > 0)
+        return pirn__request_fails(request, -PIRN_E_ARGUMENT);
     int head_len = write_head(request, status, headers, header_count, len, len);
     if (head_len < 0)
         return pirn__request_fails(request, head_len);

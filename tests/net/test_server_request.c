@@ -54,6 +54,7 @@ static void answer_badly(struct pirn_request *request, void *context)
     count_asked(request, context);
     assert_int_equal(pirn_request_reply(request, 101, NULL, 0, "", 0), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_request_reply(request, 600, NULL, 0, "", 0), -PIRN_E_ARGUMENT);
+    assert_int_equal(pirn_request_reply(request, 200, NULL, 0, NULL, 1), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_request_reply(request, 200, &bad_name, 1, "", 0), -PIRN_E_HEADER_NAME);
     assert_int_equal(pirn_request_reply(request, 200, &bad_value, 1, "", 0), -PIRN_E_HEADER_VALUE);
     assert_int_equal(pirn_request_reply(request, 200, &reserved, 1, "", 0),
