@@ -182,10 +182,12 @@ def calls(result):
 
 def head(result):
     machine = result["machine"]
-    yield f"Measured on {machine['date']} on {machine['processor']}, {machine['processors']} "
-    yield f"processors, Linux {machine['kernel']}; {machine['compiler']}"
-    yield f"Pirn at {machine['revision']}, Bun {machine['bun']}, node {machine['node']}; "
+    yield f"Measured on {machine['date']} on {machine['processor']},"
+    yield f"{machine['processors']} processors, Linux {machine['kernel']}; {machine['compiler']}"
+    yield f"Pirn at {machine['revision']}, Bun {machine['bun']}, node {machine['node']};"
     yield f"medians of {result['rounds']} rounds; server and load have a processor each."
+    if machine["load"] > 1:
+        yield "THE MACHINE WAS BUSY: trust the processor time more than the messages per second."
 
 
 def report(result):
