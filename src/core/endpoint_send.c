@@ -105,23 +105,23 @@ static void go_on(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin, str
     ep->sending_utf8 = utf8;
 }
 
-static size_t message_header_size(const struct pirn_endpoint *ep, uint64_t payload_len)
+/* The second byte of the header of a message's frame. */
+static uint8_t second_byte(const struct pirn_endpoint *ep, uint64_t payload_len)
 {
-    return pirn__header_size(pirn__length_code(payload_len)) + (pirn__is_client(ep) ? 4 : 0);
+    return (uint8_t)((pirn__is_client(ep) ? PIRN__MASK : 0) | pirn__length_code(payload_len));
 }
 
-/* False for a client that got no masking key. */
-static bool put_message_header(const struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
-                               uint64_t payload_len, uint8_t *out)
+/* Returns the header's size, or -PIRN_E_RANDOM for a client that got no masking key. */
+static int put_message_header(const struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
+                              uint64_t payload_len, uint8_t *out)
 {
     const unsigned opcode = ep->sending_opcode != 0 ? PIRN_CONTINUATION : (unsigned)type;
-    const unsigned masked = pirn__is_client(ep) ? PIRN__MASK : 0;
-    if (masked && !ep->config->random(ep->config->random_context,
-                                      out + message_header_size(ep, payload_len) - 4, 4))
-        return false;
-    pirn__put_header(out, (uint8_t)((fin ? PIRN__FIN : 0u) | opcode),
-                     (uint8_t)(masked | pirn__length_code(payload_len)), payload_len);
-    return true;
+    const uint8_t second = second_byte(ep, payload_len);
+    const size_t size = pirn__header_size(second);
+    pirn__put_header(out, (uint8_t)((fin ? PIRN__FIN : 0u) | opcode), second, payload_len);
+    if (second & PIRN__MASK && !ep->config->random(ep->config->random_context, out + size - 4, 4))
+        return -PIRN_E_RANDOM;
+    return (int)size;
 }
 
 int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
@@ -130,10 +130,10 @@ int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fi
     const int error = check_message(ep, type, payload_len);
     if (error < 0)
         return error;
-    if (!put_message_header(ep, type, fin, payload_len, header))
-        return -PIRN_E_RANDOM;
-    go_on(ep, type, fin, (struct pirn_utf8){0});
-    return (int)message_header_size(ep, payload_len);
+    const int size = put_message_header(ep, type, fin, payload_len, header);
+    if (size > 0)
+        go_on(ep, type, fin, (struct pirn_utf8){0});
+    return size;
 }
 
 bool pirn_endpoint_is_sending(const struct pirn_endpoint *ep)
@@ -155,11 +155,11 @@ int64_t pirn_endpoint_send(struct pirn_endpoint *ep, enum pirn_opcode type, bool
     struct pirn_utf8 utf8 = ep->sending_utf8;
     if (ep->config->check_sent_text && type == PIRN_TEXT && !is_text(&utf8, payload, len, fin))
         return -PIRN_E_TEXT_UTF8;
-    const size_t size = message_header_size(ep, len);
+    const size_t size = pirn__header_size(second_byte(ep, len));
     uint8_t *header = out;
     if (cap < size || len > cap - size)
         return -PIRN_E_ROOM;
-    if (!put_message_header(ep, type, fin, len, header))
+    if (put_message_header(ep, type, fin, len, header) < 0)
         return -PIRN_E_RANDOM;
     if (pirn__is_client(ep))
         pirn_mask(header + size, payload, len, header + size - 4, 0);

@@ -59,11 +59,20 @@ static inline uint8_t pirn__length_code(uint64_t payload_len)
 static inline void pirn__put_header(uint8_t *out, uint8_t first, uint8_t second,
                                     uint64_t payload_len)
 {
-    const unsigned length_size = (unsigned)pirn__length_size(second);
+    uint8_t *at = out + 2;
     out[0] = first;
     out[1] = second;
-    for (unsigned i = 0; i < length_size; i++)
-        out[2 + i] = (uint8_t)(payload_len >> 8 * (length_size - 1 - i));
+    switch (pirn__length_size(second)) {
+    case 0:
+        break;
+    case 2:
+        at[0] = (uint8_t)(payload_len >> 8);
+        at[1] = (uint8_t)payload_len;
+        break;
+    default:
+        for (unsigned i = 0; i < 8; i++)
+            at[i] = (uint8_t)(payload_len >> (56 - 8 * i));
+    }
 }
 
 #endif
