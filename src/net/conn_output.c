@@ -369,6 +369,8 @@ void pirn__conn_flush(struct pirn_conn *conn)
         add_waiting(conn, &batch);
         send_batch(conn, &batch);
     }
+    if (conn->flags & PIRN__CUT) /* the cut was found while something was being queued */
+        pirn__conn_drop_output(conn);
 }
 
 /* Queues the end of a frame whose beginning has left, or all of it. */

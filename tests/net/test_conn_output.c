@@ -282,6 +282,32 @@ static void a_gone_peer_is_heard_behind_a_full_queue(void **state)
     }
 }
 
+static void send_many(struct rig *rig, struct pirn_conn *conn, enum rig_moment moment)
+{
+    static const char message[MESSAGE];
+    if (moment != ON_MESSAGE)
+        return;
+    while (rig->extra == NULL)
+        if (pirn_conn_send(conn, PIRN_BINARY, message, sizeof message) == -PIRN_E_CLOSED)
+            rig->extra = conn;
+}
+
+/* Nor is anything kept for a peer that takes nothing any more, but still sends. */
+static void nothing_waits_for_a_deaf_peer(void **state)
+{
+    (void)state;
+    struct rig rig = {.act = send_many};
+    rig_open(&rig);
+    size_t before = rig.memory.bytes;
+    assert_int_equal(shutdown(rig.peer, SHUT_RD), 0);
+    raw_text(&rig, "go");
+    rig_turns(&rig);
+    assert_non_null(rig.extra);
+    assert_int_equal(pirn_conn_buffered(rig.conn), 0);
+    assert_int_equal(rig.memory.bytes, before);
+    rig_end(&rig);
+}
+
 /* Our Close stands behind a queue: its five seconds begin when it has left. */
 static void a_close_waits_for_the_queue(void **state)
 {
@@ -586,6 +612,7 @@ int main(void)
         cmocka_unit_test(waiting_pings_are_not_older_than_they_are),
         cmocka_unit_test(a_slow_peer_is_not_stalled),
         cmocka_unit_test(a_gone_peer_is_heard_behind_a_full_queue),
+        cmocka_unit_test(nothing_waits_for_a_deaf_peer),
         cmocka_unit_test(a_close_waits_for_the_queue),
         cmocka_unit_test(an_answer_that_cannot_leave_is_given_up),
         cmocka_unit_test(control_frames_pass_the_queue),
