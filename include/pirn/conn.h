@@ -120,6 +120,13 @@ PIRN_API int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const
 PIRN_API int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode type,
                                      const void *data, size_t len, bool fin);
 
+/* Sends a fragment of what has just come, as pirn_conn_send_fragment(): data is, or is part of,
+ * what the running on_message or on_chunk of this connection was given, and must not be changed any
+ * more then. Where it can, a large payload leaves from where it lies, together with all else that
+ * is sent in this turn. data of any other origin is copied. */
+PIRN_API int pirn_conn_send_back(struct pirn_conn *conn, enum pirn_opcode type, void *data,
+                                 size_t len, bool fin);
+
 /* Sends a Ping or a Pong of at most 125 bytes; it passes the data that is queued. Returns 0,
  * -PIRN_E_CONTROL_TOO_LONG, -PIRN_E_ARGUMENT for len bytes at NULL, -PIRN_E_CLOSED, -PIRN_E_RANDOM,
  * -PIRN_E_MEMORY, -PIRN_E_QUEUE_FULL when 64 of them wait already, or -PIRN_E_STATE in a forked

@@ -73,7 +73,7 @@ static void echo(struct pirn_conn *conn, const struct pirn_chunk *chunk)
     session->bytes_in += chunk->len;
     if (chunk->len == 0 && !chunk->last)
         return;
-    int error = pirn_conn_send_fragment(conn, chunk->type, chunk->data, chunk->len, chunk->last);
+    int error = pirn_conn_send_back(conn, chunk->type, chunk->data, chunk->len, chunk->last);
     if (error >= 0) {
         session->messages_out += chunk->last;
         session->bytes_out += chunk->len;

@@ -41,10 +41,12 @@ static struct pirn__chunk *make_chunk(struct pirn_conn *conn, size_t cap)
 static void free_chunk(struct pirn_conn *conn, struct pirn__chunk *chunk)
 {
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
-    if (chunk == shared->chunk)
-        shared->chunk_lent = false;
-    else if (chunk)
-        pirn__free(pirn__conn_loop(conn), chunk, sizeof *chunk + chunk->cap);
+    if (chunk != shared->chunk) {
+        pirn__free(pirn__conn_loop(conn), chunk, chunk ? sizeof *chunk + chunk->cap : 0);
+        return;
+    }
+    shared->chunk_lent = false;
+    shared->loan_count = 0;
 }
 
 static struct pirn__chunk *borrow_chunk(struct pirn_conn *conn)
@@ -357,9 +359,130 @@ static bool may_send(const struct pirn_conn *conn)
     return !(conn->flags & (PIRN__BLOCKED | PIRN__CUT)) && conn->phase < PIRN__PHASE_LINGERING;
 }
 
+/* ---- loans: payload that leaves from the receive buffer. They are made while that is delivered,
+ * into a queue that is the loop's chunk alone and has not begun to leave; the first flush sends
+ * them all, and copies what the socket does not take. */
+
+static bool in_receive_buffer(struct pirn_conn *conn, const uint8_t *data)
+{
+    const struct pirn__loop_shared *loops = pirn__loop_shared(pirn__conn_loop(conn));
+    return (uintptr_t)data - (uintptr_t)loops->receive < loops->receive_cap;
+}
+
+uint8_t *pirn__conn_reserve_header(struct pirn_conn *conn, const void *payload)
+{
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
+    if (!shared->receiving || !may_send(conn) || busy->control || !in_receive_buffer(conn, payload))
+        return NULL;
+    if (shared->loan_count == PIRN__LOANS_MAX)
+        pirn__conn_flush(conn);
+    uint8_t *to = make_room(conn, PIRN_FRAME_HEADER_MAX);
+    return may_send(conn) && busy->first == shared->chunk && busy->last == shared->chunk ? to
+                                                                                         : NULL;
+}
+
+void pirn__conn_lend(struct pirn_conn *conn, size_t header_len, const void *payload, size_t len)
+{
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    pirn__conn_commit(conn, header_len);
+    shared->loans[shared->loan_count++] =
+        (struct pirn__loan){.at = shared->chunk->len, .len = len, .data = payload};
+    pirn__conn_busy(conn)->queued += len;
+}
+
+/* The first border at or behind what has left. */
+static size_t border_behind(const struct pirn__conn_shared *shared, size_t sent)
+{
+    const struct pirn__chunk *chunk = shared->chunk;
+    struct pirn_frame frame;
+    size_t border = chunk->border, at = border;
+    for (unsigned loan = 0; border < sent;) {
+        size_t size = pirn_frame_decode(&frame, chunk->bytes + at, chunk->len - at);
+        bool lent = loan < shared->loan_count && shared->loans[loan].at == at + size;
+        loan += lent;
+        at += size + (lent ? 0 : (size_t)frame.payload_len);
+        border += size + (size_t)frame.payload_len;
+    }
+    return border;
+}
+
+static int loan_pieces(const struct pirn__conn_shared *shared, struct iovec *pieces)
+{
+    const struct pirn__chunk *chunk = shared->chunk;
+    size_t at = 0;
+    int count = 0;
+    for (unsigned i = 0; i < shared->loan_count; i++) {
+        const struct pirn__loan *loan = &shared->loans[i];
+        pieces[count++] = (struct iovec){(void *)(uintptr_t)(chunk->bytes + at), loan->at - at};
+        pieces[count++] = (struct iovec){(void *)(uintptr_t)loan->data, loan->len};
+        at = loan->at;
+    }
+    pieces[count++] = (struct iovec){(void *)(uintptr_t)(chunk->bytes + at), chunk->len - at};
+    return count;
+}
+
+/* Puts a chunk of the connection's own with what has not left in place of the loop's. */
+static void keep_rest(struct pirn_conn *conn, const struct iovec *pieces, int count, size_t sent,
+                      size_t left)
+{
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    struct pirn__busy *busy = pirn__conn_busy(conn);
+    struct pirn__chunk *own = make_chunk(conn, left);
+    if (!own) {
+        pirn__conn_finish(conn, PIRN_E_MEMORY, 0, true);
+        return;
+    }
+    own->border = border_behind(shared, sent) - sent;
+    for (int i = 0; i < count; i++) {
+        size_t skip = sent < pieces[i].iov_len ? sent : pieces[i].iov_len;
+        memcpy(own->bytes + own->len, (char *)pieces[i].iov_base + skip, pieces[i].iov_len - skip);
+        own->len += pieces[i].iov_len - skip;
+        sent -= skip;
+    }
+    own->next = shared->chunk->next;
+    busy->first = own;
+    if (busy->last == shared->chunk)
+        busy->last = own;
+    free_chunk(conn, shared->chunk);
+}
+
+static void send_loans(struct pirn_conn *conn)
+{
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    struct pirn__busy *busy = pirn__conn_busy(conn);
+    struct iovec pieces[2 * PIRN__LOANS_MAX + 1];
+    size_t all = shared->chunk->len;
+    for (unsigned i = 0; i < shared->loan_count; i++)
+        all += shared->loans[i].len;
+    int count = loan_pieces(shared, pieces);
+    ssize_t sent = pirn__socket_send(conn->watch.fd, pieces, count);
+    if (sent < 0 && !pirn__socket_would_block()) {
+        lose(conn, errno);
+        return;
+    }
+    size_t len = sent > 0 ? (size_t)sent : 0;
+    busy->queued -= len;
+    if (len > 0)
+        busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
+    if (len == all) {
+        busy->first = shared->chunk->next;
+        busy->last = busy->first ? busy->last : NULL;
+        free_chunk(conn, shared->chunk);
+        return;
+    }
+    conn->flags |= PIRN__BLOCKED;
+    keep_rest(conn, pieces, count, len, all - len);
+}
+
+/* ---- sending */
+
 void pirn__conn_flush(struct pirn_conn *conn)
 {
     struct batch batch;
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    if (shared->loan_count > 0 && pirn__conn_busy(conn)->first == shared->chunk && may_send(conn))
+        send_loans(conn);
     while (may_send(conn)) {
         int error = fetch_control(conn);
         if (error < 0)
@@ -400,6 +523,8 @@ bool pirn__conn_push(struct pirn_conn *conn, const uint8_t *header, size_t heade
                                    {(void *)(uintptr_t)payload, len}};
     struct batch batch;
     size_t sent = 0;
+    if (pirn__conn_shared(conn)->loan_count > 0)
+        pirn__conn_flush(conn);
     add_waiting(conn, &batch);
     if (may_send(conn) && batch.count + 2 <= MAX_PIECES) {
         add_piece(&batch, header, header_len);

@@ -182,7 +182,9 @@ void pirn__conn_take_input(struct pirn_conn *conn, uint8_t *data, size_t len)
 {
     if (len == 0)
         return;
+    pirn__conn_shared(conn)->receiving = true;
     size_t unread = pirn__conn_is_deaf(conn) ? len : deliver(conn, data, len);
+    pirn__conn_shared(conn)->receiving = false;
     put_aside(conn, data + len - unread, unread);
 }
 

@@ -5,6 +5,9 @@
 /* From here on a copy costs more than a send of its own. */
 enum { LARGE_BYTES = 32 << 10 };
 
+/* From here on it costs more than a piece of its own in the send at the end of the work. */
+enum { LENT_BYTES = 4 << 10 };
+
 static int check(const struct pirn_conn *conn)
 {
     if (pirn__loop_forked(pirn__conn_loop(conn)))
@@ -70,14 +73,39 @@ static int send_in_place(struct pirn_conn *conn, enum pirn_opcode type, const vo
     return pirn__conn_push(conn, header, (size_t)header_len, data, len) ? 0 : -PIRN_E_MEMORY;
 }
 
-static bool is_in_place(const struct pirn_conn *conn, enum pirn_opcode type, size_t len)
+static int send_lent(struct pirn_conn *conn, uint8_t *header, enum pirn_opcode type,
+                     const void *data, size_t len, bool fin)
 {
-    return len >= LARGE_BYTES && pirn_endpoint_role(&conn->endpoint) == PIRN_SERVER &&
+    int header_len = pirn_endpoint_frame(&conn->endpoint, type, fin, len, header);
+    if (header_len < 0)
+        return header_len;
+    pirn__conn_lend(conn, (size_t)header_len, data, len);
+    return 0;
+}
+
+/* A payload that is neither masked nor checked can leave from where it lies. */
+static bool may_stay(const struct pirn_conn *conn, enum pirn_opcode type)
+{
+    return pirn_endpoint_role(&conn->endpoint) == PIRN_SERVER &&
            !(type == PIRN_TEXT && conn->owner->config->endpoint.check_sent_text);
 }
 
-int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
-                            size_t len, bool fin)
+/* lent: data stays unchanged until the end of the work if it lies in the receive buffer. */
+static int send_somehow(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len,
+                        bool fin, bool lent)
+{
+    if (len >= LENT_BYTES && may_stay(conn, type)) {
+        uint8_t *header = lent ? pirn__conn_reserve_header(conn, data) : NULL;
+        if (header)
+            return send_lent(conn, header, type, data, len, fin);
+        if (len >= LARGE_BYTES)
+            return send_in_place(conn, type, data, len, fin);
+    }
+    return send_copy(conn, type, data, len, fin);
+}
+
+static int send_frame(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len,
+                      bool fin, bool lent)
 {
     int error = check(conn);
     if (error)
@@ -88,18 +116,29 @@ int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode type, const
         return -PIRN_E_MEMORY;
     if (is_still_full(conn))
         return refuse(conn);
-    error = is_in_place(conn, type, len) ? send_in_place(conn, type, data, len, fin)
-                                         : send_copy(conn, type, data, len, fin);
+    error = send_somehow(conn, type, data, len, fin, lent);
     if (error)
         return error;
     return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : note_full(conn);
+}
+
+int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
+                            size_t len, bool fin)
+{
+    return send_frame(conn, type, data, len, fin, false);
+}
+
+int pirn_conn_send_back(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len,
+                        bool fin)
+{
+    return send_frame(conn, type, data, len, fin, true);
 }
 
 int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len)
 {
     if (pirn_endpoint_is_sending(&conn->endpoint))
         return check(conn) ? check(conn) : -PIRN_E_STATE;
-    return pirn_conn_send_fragment(conn, type, data, len, true);
+    return send_frame(conn, type, data, len, true, false);
 }
 
 /* ---- control frames */

@@ -85,11 +85,23 @@ struct pirn_conn {
 
 _Static_assert(sizeof(struct pirn_conn) <= 232, "idle connections are small");
 
+/* Payload in the receive buffer that leaves from where it lies: it belongs behind the header that
+ * ends at this place of the loop's chunk. */
+struct pirn__loan {
+    size_t at, len;
+    const uint8_t *data;
+};
+
+enum { PIRN__LOANS_MAX = 31 };
+
 /* Shared by the connections of a loop. */
 struct pirn__conn_shared {
     struct pirn__busy busy;
     struct pirn__chunk *chunk;
     bool busy_lent, chunk_lent;
+    bool receiving; /* what is in the receive buffer is being delivered */
+    unsigned loan_count;
+    struct pirn__loan loans[PIRN__LOANS_MAX]; /* of the one that has the chunk */
 };
 
 static inline struct pirn_loop *pirn__conn_loop(const struct pirn_conn *conn)
@@ -154,6 +166,12 @@ void pirn__conn_take_stash(struct pirn_conn *conn);
  * many were written. */
 uint8_t *pirn__conn_reserve(struct pirn_conn *conn, size_t need);
 void pirn__conn_commit(struct pirn_conn *conn, size_t len);
+
+/* Room for the header of a frame whose payload stays in the receive buffer until the end of the
+ * work; NULL if it does not lie there, or the queue is not such that it could leave from there.
+ * Then lend says how long the header has become. */
+uint8_t *pirn__conn_reserve_header(struct pirn_conn *conn, const void *payload);
+void pirn__conn_lend(struct pirn_conn *conn, size_t header_len, const void *payload, size_t len);
 
 /* Sends what waits until the socket is full. */
 void pirn__conn_flush(struct pirn_conn *conn);

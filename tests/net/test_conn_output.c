@@ -598,6 +598,100 @@ static void large_payloads_are_not_copied(void **state)
     rig_end(&rig);
 }
 
+/* ---- what is sent back from where it lies */
+
+enum { BACK_FRAMES = 300, BACK_MAX = 40000 };
+
+static const size_t back_sizes[] = {5000, 100, BACK_MAX, 4096, 20000, 126, 70};
+
+static size_t back_size(size_t i)
+{
+    return back_sizes[i % (sizeof back_sizes / sizeof *back_sizes)];
+}
+
+static uint8_t back_byte(size_t i)
+{
+    return (uint8_t)(i * 31 + 7);
+}
+
+/* Messages of all sizes, a Ping behind every fourth; masked with a key of zero. */
+static size_t write_back_frames(uint8_t *to)
+{
+    static uint8_t payload[BACK_MAX];
+    size_t at = 0;
+    for (size_t i = 0; i < BACK_FRAMES; i++) {
+        struct pirn_frame frame = {
+            .fin = true, .masked = true, .opcode = PIRN_BINARY, .payload_len = back_size(i)};
+        memset(payload, back_byte(i), frame.payload_len);
+        at += (size_t)pirn_frame_encode(to + at, SIZE_MAX, &frame, payload);
+        frame = (struct pirn_frame){.fin = true, .masked = true, .opcode = PIRN_PING};
+        if (i % 4 == 3)
+            at += (size_t)pirn_frame_encode(to + at, SIZE_MAX, &frame, NULL);
+    }
+    return at;
+}
+
+static void send_back(struct pirn_conn *conn, const struct pirn_chunk *chunk)
+{
+    assert_true(pirn_conn_send_back(conn, chunk->type, chunk->data, chunk->len, chunk->last) >= 0);
+}
+
+/* Reads frames from what has come so far, and throws them away; *message and *offset say where the
+ * echoes stand. Returns the bytes that were not whole frames. */
+static size_t check_back_frames(uint8_t *data, size_t len, size_t *message, size_t *offset)
+{
+    struct pirn_frame frame;
+    size_t at = 0, size;
+    while ((size = pirn_frame_decode(&frame, data + at, len - at)) > 0 &&
+           len - at - size >= frame.payload_len) {
+        for (size_t i = 0; i < frame.payload_len; i++)
+            assert_int_equal(data[at + size + i], back_byte(*message));
+        at += size + (size_t)frame.payload_len;
+        if (frame.opcode == PIRN_PONG)
+            continue;
+        assert_int_equal(frame.opcode, *offset > 0 ? PIRN_CONTINUATION : PIRN_BINARY);
+        *offset += (size_t)frame.payload_len;
+        if (!frame.fin)
+            continue;
+        assert_int_equal(*offset, back_size(*message));
+        *offset = 0;
+        ++*message;
+    }
+    memmove(data, data + at, len - at);
+    return len - at;
+}
+
+/* However little the peer takes at a time, all comes whole and in order. */
+static void what_is_sent_back_comes_whole(void **state)
+{
+    (void)state;
+    static const int buffers[] = {0, 4 * KIB, 64 * KIB};
+    uint8_t *in = malloc(BACK_FRAMES * (size_t)BACK_MAX), *out = malloc(MIB);
+    size_t total_in = write_back_frames(in);
+    for (int i = 0; i < 6; i++) {
+        struct rig rig = {
+            .tcp = i % 2, .peer_buffer = buffers[i / 2], .config.high_water_bytes = 64 * KIB};
+        size_t written = 0, held = 0, message = 0, offset = 0;
+        rig_start(&rig);
+        rig.config.handlers.on_chunk = send_back;
+        rig.conn = rig_connect(&rig, &rig.peer);
+        rig_turns(&rig);
+        size_t base = rig.memory.bytes;
+        while (message < BACK_FRAMES) {
+            ssize_t sent = send(rig.peer, in + written, total_in - written, MSG_NOSIGNAL);
+            written += sent > 0 ? (size_t)sent : 0;
+            rig_turn(&rig);
+            held += raw_read(&rig, out + held, MIB - held);
+            held = check_back_frames(out, held, &message, &offset);
+        }
+        rig_turns(&rig);
+        assert_int_equal(rig.memory.bytes, base);
+        rig_end(&rig);
+    }
+    free(in);
+    free(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +701,7 @@ int main(void)
         cmocka_unit_test(a_full_queue_may_drop),
         cmocka_unit_test(a_full_queue_may_close),
         cmocka_unit_test(an_echo_loses_nothing),
+        cmocka_unit_test(what_is_sent_back_comes_whole),
         cmocka_unit_test(a_peer_that_takes_nothing_is_reset),
         cmocka_unit_test(a_queue_is_not_older_than_it_is),
         cmocka_unit_test(waiting_pings_are_not_older_than_they_are),
