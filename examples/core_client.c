@@ -113,7 +113,7 @@ static void talk(int fd, struct pirn_endpoint *ep, char *buffer, size_t cap, ssi
 
 static int report(const struct pirn_endpoint *ep)
 {
-    struct pirn_endpoint_ending ending = pirn_endpoint_ending(ep);
+    struct pirn_ending ending = pirn_endpoint_ending(ep);
     char text[PIRN_CLOSE_REASON_MAX + 1];
     pirn_endpoint_error_text(ep, text, sizeof text);
     printf("ended by %s: %d %s%s%s\n", ending.origin == PIRN_ORIGIN_LOCAL ? "us" : "the server",
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
     struct pirn_endpoint ep;
     struct pirn_url url;
     int fd = -1;
-    if (pirn_url_parse(&url, pirn_str(argc > 1 ? argv[1] : "ws://127.0.0.1:9001/")) < 0 ||
+    if (pirn_url_parse(&url, pirn_cstr(argc > 1 ? argv[1] : "ws://127.0.0.1:9001/")) < 0 ||
         url.secure || (fd = dial(&url)) < 0) {
         fprintf(stderr, "core_client: cannot connect\n");
         return 1;

@@ -55,7 +55,7 @@ static ssize_t shake_hands(int fd, char *buffer, size_t cap)
         hs.status = 403;
     }
     int n = good ? pirn_handshake_write_accept(&hs, none, none, NULL, 0, answer, sizeof answer)
-                 : pirn_handshake_write_refusal(hs.status, NULL, 0, pirn_str(hs.detail), answer,
+                 : pirn_handshake_write_refusal(hs.status, NULL, 0, pirn_cstr(hs.detail), answer,
                                                 sizeof answer);
     if (n < 0 || !write_all(fd, answer, (size_t)n) || !good)
         return -1;
@@ -91,7 +91,7 @@ static void talk(int fd, char *buffer, size_t cap, ssize_t len)
         len = read(fd, buffer, cap);
     } while (len > 0);
     pirn_endpoint_eof(&ep);
-    struct pirn_endpoint_ending ending = pirn_endpoint_ending(&ep);
+    struct pirn_ending ending = pirn_endpoint_ending(&ep);
     printf("%d %s\n", ending.received_code, pirn_close_name(ending.received_code));
 }
 

@@ -45,7 +45,7 @@ typedef struct pirn_str pirn__str_type; /* there the function below hides the st
 
 /* A pirn_str over a NUL-terminated string; {NULL, 0} for NULL. (It hides the struct's short name in
  * C++, where a variable is a `struct pirn_str` therefore, as in C.) */
-PIRN_API struct pirn_str pirn_str(const char *text);
+PIRN_API struct pirn_str pirn_cstr(const char *text);
 
 /* Equal byte for byte. */
 PIRN_API bool pirn_str_equal(struct pirn_str a, struct pirn_str b);

@@ -275,7 +275,7 @@ PIRN_API const char *pirn_endpoint_error_text(const struct pirn_endpoint *ep, ch
                                               size_t cap);
 
 /* How it ended, or is ending: what a program reports (RFC 6455, 7.1.4 to 7.1.6). */
-struct pirn_endpoint_ending {
+struct pirn_ending {
     enum pirn_close_origin origin; /* who sent the first Close; else: local if it failed here,
                                     * remote if the connection below ended */
     bool sent_close;               /* our Close has left by control() */
@@ -284,7 +284,7 @@ struct pirn_endpoint_ending {
     int received_code;             /* 1005 for an empty one, 1006 if none came */
     bool clean;                    /* both are through, and the endpoint did not fail */
 };
-PIRN_API struct pirn_endpoint_ending pirn_endpoint_ending(const struct pirn_endpoint *ep);
+PIRN_API struct pirn_ending pirn_endpoint_ending(const struct pirn_endpoint *ep);
 
 /* Round-trip time of the latest keep-alive Ping that was answered; 0 if none was yet. */
 PIRN_API uint64_t pirn_endpoint_rtt_us(const struct pirn_endpoint *ep);

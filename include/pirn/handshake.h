@@ -4,7 +4,7 @@
  *     if (pirn_handshake_read_request(&hs, &head) == 0)
  *         n = pirn_handshake_write_accept(&hs, subprotocol, extensions, NULL, 0, out, cap);
  *     else
- *         n = pirn_handshake_write_refusal(hs.status, NULL, 0, pirn_str(hs.detail), out, cap);
+ *         n = pirn_handshake_write_refusal(hs.status, NULL, 0, pirn_cstr(hs.detail), out, cap);
  * Client: pirn_client_handshake_write(), read the head of the response, then
  * pirn_client_handshake_read_response().
  *

@@ -118,14 +118,14 @@ typedef void pirn_each_fn(struct pirn_conn *conn, void *context);
 PIRN_API void pirn_server_each(struct pirn_server *server, pirn_each_fn *fn, void *context);
 
 /* Totals since the server was made. */
-struct pirn_server_stats {
+struct pirn_stats {
     uint64_t accepted;      /* sockets */
     uint64_t opened;        /* WebSockets */
     uint64_t refused;       /* requests answered with 4xx or 5xx, and sockets closed by a limit */
     uint64_t timeouts;      /* opening handshakes that took too long */
     uint64_t accept_pauses; /* times that descriptors or memory ran out */
 };
-PIRN_API struct pirn_server_stats pirn_server_stats(const struct pirn_server *server);
+PIRN_API struct pirn_stats pirn_server_stats(const struct pirn_server *server);
 
 /* ---- requests: good from on_request until answered */
 

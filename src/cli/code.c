@@ -141,7 +141,7 @@ static int explain_all(int count, char **names)
     int status = CLI_OK;
     const char *gap = "";
     for (int i = 0; i < count; i++) {
-        int code = pirn_close_from_name(pirn_str(names[i]));
+        int code = pirn_close_from_name(pirn_cstr(names[i]));
         if (code < 0) {
             fprintf(stderr,
                     "pirn code: '%s' is no close code and no name of one; see `pirn code`\n",

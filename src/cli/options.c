@@ -84,7 +84,7 @@ static bool take_origin(struct serve_options *options, const char *value)
     const char *host = strstr(value, "://");
     if (strcmp(value, "null") != 0 && (!host || !host[3] || strchr(host + 3, '/')))
         return false;
-    options->origins[options->origin_count++] = pirn_str(value);
+    options->origins[options->origin_count++] = pirn_cstr(value);
     return true;
 }
 

@@ -80,7 +80,7 @@ static void echo(struct pirn_conn *conn, const struct pirn_chunk *chunk)
     } else if (error == -PIRN_E_QUEUE_FULL) {
         pirn_conn_close(conn, PIRN_CLOSE_TRY_AGAIN_LATER, PIRN_STR("echoes are not read"));
     } else if (error != -PIRN_E_CLOSED) {
-        pirn_conn_close(conn, PIRN_CLOSE_INTERNAL_ERROR, pirn_str(pirn_error_text(error)));
+        pirn_conn_close(conn, PIRN_CLOSE_INTERNAL_ERROR, pirn_cstr(pirn_error_text(error)));
     }
 }
 
@@ -165,7 +165,7 @@ static void reply_page(const struct serve *serve, struct pirn_request *request)
 {
     const struct pirn_header headers[] = {
         {PIRN_STR("Content-Type"), PIRN_STR("text/html; charset=utf-8")},
-        {PIRN_STR("Content-Security-Policy"), pirn_str(page_policy)},
+        {PIRN_STR("Content-Security-Policy"), pirn_cstr(page_policy)},
         {PIRN_STR("Referrer-Policy"), PIRN_STR("no-referrer")},
         {PIRN_STR("Cache-Control"), PIRN_STR("no-cache")},
     };

@@ -9,7 +9,7 @@ const char *pirn_version(void)
     return PIRN_VERSION_STRING;
 }
 
-struct pirn_str pirn_str(const char *text)
+struct pirn_str pirn_cstr(const char *text)
 {
     return (struct pirn_str){text, text ? strlen(text) : 0};
 }

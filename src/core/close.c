@@ -103,7 +103,7 @@ static bool same(const char *a, const char *b, size_t len)
 
 static bool is_name(struct pirn_str text, const char *name)
 {
-    struct pirn_str trimmed = trim(pirn_str(name));
+    struct pirn_str trimmed = trim(pirn_cstr(name));
     return text.len == trimmed.len && same(text.data, trimmed.data, text.len);
 }
 
@@ -122,8 +122,8 @@ static int code_in_set(struct pirn_str text, size_t set)
 /* Takes what the vendor of a set writes around its names off the text, or returns false. */
 static bool unwrap(struct pirn_str *text, size_t set)
 {
-    struct pirn_str prefix = pirn_str(close_vendors[set].prefix);
-    struct pirn_str suffix = pirn_str(close_vendors[set].suffix);
+    struct pirn_str prefix = pirn_cstr(close_vendors[set].prefix);
+    struct pirn_str suffix = pirn_cstr(close_vendors[set].suffix);
     if (prefix.len == 0 || text->len < prefix.len || !same(text->data, prefix.data, prefix.len))
         return false;
     text->data += prefix.len;

@@ -137,7 +137,7 @@ void pirn__endpoint_fail(struct pirn_endpoint *ep, enum pirn_error error, uint64
     pirn__endpoint_end(ep, PIRN__READ_FAILURE, PIRN__LOCAL);
     if (code != 0 && !(ep->flags & PIRN__CLOSE_SENT))
         pirn__endpoint_queue_close(ep, code,
-                                   pirn_str(pirn_endpoint_error_text(ep, reason, sizeof reason)));
+                                   pirn_cstr(pirn_endpoint_error_text(ep, reason, sizeof reason)));
 }
 
 /* The answer to the peer's Close, which has not left. */
@@ -230,12 +230,12 @@ static int reported(bool there, int code, int absent)
     return code != 0 ? code : PIRN_CLOSE_NO_STATUS;
 }
 
-struct pirn_endpoint_ending pirn_endpoint_ending(const struct pirn_endpoint *ep)
+struct pirn_ending pirn_endpoint_ending(const struct pirn_endpoint *ep)
 {
     const bool sent = (ep->flags & PIRN__CLOSE_SENT) != 0;
     const bool queued = (ep->flags & PIRN__CLOSE_WAITS) != 0;
     const bool received = (ep->flags & PIRN__CLOSE_RECEIVED) != 0;
-    return (struct pirn_endpoint_ending){
+    return (struct pirn_ending){
         .origin = origin(ep),
         .sent_close = sent,
         .received_close = received,

@@ -45,7 +45,7 @@ static bool is_reserved(struct pirn_str name, enum pirn__head_use use)
         pirn_str_equal_nocase((struct pirn_str){name.data, ours.len}, ours))
         return true;
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if ((reserved[i].uses & use) && pirn_str_equal_nocase(name, pirn_str(reserved[i].name)))
+        if ((reserved[i].uses & use) && pirn_str_equal_nocase(name, pirn_cstr(reserved[i].name)))
             return true;
     return false;
 }
@@ -98,8 +98,8 @@ void pirn__handshake_explain_head(char detail[PIRN_HANDSHAKE_DETAIL_BYTES],
 bool pirn__handshake_single(const struct pirn_http_head *head, const char *name,
                             struct pirn_str *value, char detail[PIRN_HANDSHAKE_DETAIL_BYTES])
 {
-    size_t count = pirn_http_count(head, pirn_str(name));
-    *value = pirn_http_find(head, pirn_str(name));
+    size_t count = pirn_http_count(head, pirn_cstr(name));
+    *value = pirn_http_find(head, pirn_cstr(name));
     if (count != 1)
         pirn__handshake_explain(detail, name, (struct pirn_str){NULL, 0},
                                 count ? "is there more than once" : "is missing");

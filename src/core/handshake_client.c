@@ -125,7 +125,7 @@ int pirn_client_handshake_write(struct pirn_client_handshake *hs,
     add_host(&writer, config);
     pirn__http_add_header(&writer, "Upgrade", PIRN_STR("websocket"));
     pirn__http_add_header(&writer, "Connection", PIRN_STR("Upgrade"));
-    pirn__http_add_header(&writer, "Sec-WebSocket-Key", pirn_str(hs->key));
+    pirn__http_add_header(&writer, "Sec-WebSocket-Key", pirn_cstr(hs->key));
     pirn__http_add_header(&writer, "Sec-WebSocket-Version", PIRN_STR("13"));
     add_optional(&writer, "Origin", config->origin);
     add_subprotocols(&writer, config);
@@ -203,8 +203,8 @@ static int check_accept(client *hs, const http_head *response)
     char expected[PIRN_HANDSHAKE_ACCEPT_CHARS + 1];
     if (!pirn__handshake_single(response, "Sec-WebSocket-Accept", &accept, hs->detail))
         return PIRN_E_ACCEPT;
-    pirn_handshake_accept_key(pirn_str(hs->key), expected);
-    if (!pirn_str_equal(accept, pirn_str(expected)))
+    pirn_handshake_accept_key(pirn_cstr(hs->key), expected);
+    if (!pirn_str_equal(accept, pirn_cstr(expected)))
         return refuse(hs, PIRN_E_ACCEPT, "Sec-WebSocket-Accept", accept, "is not of our key");
     return 0;
 }
@@ -213,7 +213,7 @@ static int check_subprotocol(client *hs, const http_head *response)
 {
     static const char name[] = "Sec-WebSocket-Protocol";
     const struct pirn_client_handshake_config *config = hs->config;
-    struct pirn_str chosen = pirn_http_find(response, pirn_str(name));
+    struct pirn_str chosen = pirn_http_find(response, pirn_cstr(name));
     if (!chosen.data && !config->require_subprotocol)
         return 0;
     if (!chosen.data)
@@ -241,7 +241,7 @@ static int check_extension(client *hs, const http_head *response, struct pirn_st
     pirn_http_list_init_value(&offers, hs->config->extensions);
     if (!pirn__handshake_names_extension(offers, SIZE_MAX, extension.name))
         return refuse(hs, PIRN_E_EXTENSION_UNKNOWN, name, extension.name, "was not offered");
-    pirn_http_list_init(&chosen, response, pirn_str(name));
+    pirn_http_list_init(&chosen, response, pirn_cstr(name));
     if (pirn__handshake_names_extension(chosen, index, extension.name))
         return refuse(hs, PIRN_E_EXTENSION_HEADER, name, extension.name, "is there twice");
     return 0;
@@ -253,13 +253,13 @@ static int check_extensions(client *hs, const http_head *response)
     struct pirn_http_list list;
     struct pirn_str item;
     size_t count = 0;
-    pirn_http_list_init(&list, response, pirn_str(name));
+    pirn_http_list_init(&list, response, pirn_cstr(name));
     for (; pirn_http_list_next(&list, &item); count++) {
         int error = check_extension(hs, response, item, count);
         if (error)
             return error;
     }
-    struct pirn_str value = pirn_http_find(response, pirn_str(name));
+    struct pirn_str value = pirn_http_find(response, pirn_cstr(name));
     return count == 0 && value.data
                ? refuse(hs, PIRN_E_EXTENSION_HEADER, name, value, "has no element")
                : 0;

@@ -85,7 +85,7 @@ static int check_body(struct pirn_handshake *hs)
 {
     static const char *const names[] = {"Content-Length", "Transfer-Encoding"};
     for (size_t i = 0; i < 2; i++)
-        if (pirn_http_find(hs->request, pirn_str(names[i])).data)
+        if (pirn_http_find(hs->request, pirn_cstr(names[i])).data)
             return refuse(hs, PIRN_E_BODY, names[i], none, "in an upgrade request");
     return 0;
 }
@@ -151,7 +151,7 @@ static int check_subprotocols(struct pirn_handshake *hs)
     struct pirn_str seen[PIRN_HANDSHAKE_MAX_SUBPROTOCOLS], item;
     size_t count = 0;
     struct pirn_http_list list;
-    pirn_http_list_init(&list, hs->request, pirn_str(name));
+    pirn_http_list_init(&list, hs->request, pirn_cstr(name));
     for (; pirn_http_list_next(&list, &item); count++) {
         if (!pirn_http_is_token(item))
             return refuse(hs, PIRN_E_SUBPROTOCOL_HEADER, name, item, "is not a token");
@@ -161,7 +161,7 @@ static int check_subprotocols(struct pirn_handshake *hs)
             return refuse(hs, PIRN_E_SUBPROTOCOL_HEADER, name, none, "has too many elements");
         seen[count] = item;
     }
-    if (count == 0 && pirn_http_find(hs->request, pirn_str(name)).data)
+    if (count == 0 && pirn_http_find(hs->request, pirn_cstr(name)).data)
         return refuse(hs, PIRN_E_SUBPROTOCOL_HEADER, name, none, "is empty");
     return 0;
 }
@@ -173,11 +173,11 @@ static int check_extensions(struct pirn_handshake *hs)
     struct pirn_str item;
     bool empty = true;
     struct pirn_http_list list;
-    pirn_http_list_init(&list, hs->request, pirn_str(name));
+    pirn_http_list_init(&list, hs->request, pirn_cstr(name));
     for (; pirn_http_list_next(&list, &item); empty = false)
         if (pirn_extension_parse(&extension, item) != 0)
             return refuse(hs, PIRN_E_EXTENSION_HEADER, name, item, "is malformed");
-    if (empty && pirn_http_find(hs->request, pirn_str(name)).data)
+    if (empty && pirn_http_find(hs->request, pirn_cstr(name)).data)
         return refuse(hs, PIRN_E_EXTENSION_HEADER, name, none, "is empty");
     return 0;
 }
@@ -330,7 +330,7 @@ int pirn_handshake_write_accept(const struct pirn_handshake *hs, struct pirn_str
     pirn__http_add_status_line(&writer, 101);
     pirn__http_add_header(&writer, "Upgrade", PIRN_STR("websocket"));
     pirn__http_add_header(&writer, "Connection", PIRN_STR("Upgrade"));
-    pirn__http_add_header(&writer, "Sec-WebSocket-Accept", pirn_str(accept));
+    pirn__http_add_header(&writer, "Sec-WebSocket-Accept", pirn_cstr(accept));
     if (subprotocol.data)
         pirn__http_add_header(&writer, "Sec-WebSocket-Protocol", subprotocol);
     if (extensions.data)
@@ -359,7 +359,7 @@ static const struct {
 static bool has_header(const struct pirn_header *headers, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
-        if (pirn_str_equal_nocase(headers[i].name, pirn_str(name)))
+        if (pirn_str_equal_nocase(headers[i].name, pirn_cstr(name)))
             return true;
     return false;
 }
@@ -372,7 +372,7 @@ int pirn_handshake_write_refusal(int status, const struct pirn_header *headers, 
     if (pirn__handshake_has_reserved(headers, header_count, PIRN__USE_REFUSAL))
         return -PIRN_E_HEADER_RESERVED;
     if (text.len == 0)
-        text = pirn_str(pirn_http_status_text(status));
+        text = pirn_cstr(pirn_http_status_text(status));
     struct pirn__http_writer writer;
     pirn__http_begin(&writer, out, cap);
     pirn__http_add_status_line(&writer, status);
@@ -383,7 +383,7 @@ int pirn_handshake_write_refusal(int status, const struct pirn_header *headers, 
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
         if ((defaults[i].status == 0 || defaults[i].status == status) &&
             !has_header(headers, header_count, defaults[i].name))
-            pirn__http_add_header(&writer, defaults[i].name, pirn_str(defaults[i].value));
+            pirn__http_add_header(&writer, defaults[i].name, pirn_cstr(defaults[i].value));
     pirn__http_add_headers(&writer, headers, header_count);
     pirn__http_add_raw(&writer, PIRN_STR("\r\n"));
     pirn__http_add_raw(&writer, text);

@@ -41,7 +41,7 @@ void pirn__http_add_status_line(struct pirn__http_writer *writer, int status)
     pirn__http_add_raw(writer, PIRN_STR("HTTP/1.1 "));
     pirn__http_add_number(writer, (uint64_t)status);
     pirn__http_add_raw(writer, PIRN_STR(" "));
-    pirn__http_add_raw(writer, pirn_str(pirn_http_status_text(status)));
+    pirn__http_add_raw(writer, pirn_cstr(pirn_http_status_text(status)));
     pirn__http_add_raw(writer, PIRN_STR("\r\n"));
 }
 
@@ -61,7 +61,7 @@ static void add_header(struct pirn__http_writer *writer, struct pirn_str name,
 void pirn__http_add_header(struct pirn__http_writer *writer, const char *name,
                            struct pirn_str value)
 {
-    add_header(writer, pirn_str(name), value);
+    add_header(writer, pirn_cstr(name), value);
 }
 
 void pirn__http_add_headers(struct pirn__http_writer *writer, const struct pirn_header *headers,

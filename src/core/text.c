@@ -21,7 +21,7 @@ void pirn__text_add(struct pirn__text *text, struct pirn_str bytes)
 
 void pirn__text_add_cstr(struct pirn__text *text, const char *cstr)
 {
-    pirn__text_add(text, pirn_str(cstr));
+    pirn__text_add(text, pirn_cstr(cstr));
 }
 
 void pirn__text_add_char(struct pirn__text *text, char c)

@@ -23,7 +23,7 @@ static const struct {
 static bool take_scheme(struct pirn_url *url, struct pirn_str *rest)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        struct pirn_str prefix = pirn_str(schemes[i].prefix);
+        struct pirn_str prefix = pirn_cstr(schemes[i].prefix);
         if (rest->len < prefix.len ||
             !pirn_str_equal_nocase((struct pirn_str){rest->data, prefix.len}, prefix))
             continue;

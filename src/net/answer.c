@@ -113,7 +113,7 @@ int pirn_request_reject(struct pirn_request *request, int status, const struct p
 {
     if (!pirn__request_waits(request))
         return -PIRN_E_STATE;
-    struct pirn_str body = pirn_str(text ? text : "");
+    struct pirn_str body = pirn_cstr(text ? text : "");
     size_t cap = STANDARD_HEADERS_BYTES + headers_bytes(headers, header_count) + body.len;
     int len = pirn__answer_room(request, cap);
     if (len == 0)
@@ -137,7 +137,7 @@ static bool has_reserved(const struct pirn_header *headers, size_t count)
         "Trailer",    "Transfer-Encoding", "Upgrade",    "X-Content-Type-Options"};
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < sizeof reserved / sizeof *reserved; j++)
-            if (pirn_str_equal_nocase(headers[i].name, pirn_str(reserved[j])))
+            if (pirn_str_equal_nocase(headers[i].name, pirn_cstr(reserved[j])))
                 return true;
     return false;
 }
@@ -153,7 +153,7 @@ static int write_head(struct pirn_request *request, int status, const struct pir
         return -PIRN_E_HEADER_RESERVED;
     snprintf(number, sizeof number, "%llu", (unsigned long long)len);
     const struct pirn_header standard[] = {
-        {PIRN_STR("Content-Length"), pirn_str(number)},
+        {PIRN_STR("Content-Length"), pirn_cstr(number)},
         {PIRN_STR("Connection"), PIRN_STR("close")},
         {PIRN_STR("X-Content-Type-Options"), PIRN_STR("nosniff")},
     };

@@ -272,7 +272,7 @@ void pirn__conn_fail(struct pirn_conn *conn, enum pirn_error error)
         return;
     pirn__conn_note(conn, error, 0);
     pirn_endpoint_close(&conn->endpoint, PIRN_CLOSE_INTERNAL_ERROR,
-                        pirn_str(pirn_error_text((int)error)), now_us(conn));
+                        pirn_cstr(pirn_error_text((int)error)), now_us(conn));
     pirn__conn_wind_up(conn);
 }
 

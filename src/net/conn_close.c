@@ -126,7 +126,7 @@ static void write_text(const struct pirn_close_info *info, const struct pirn_con
 void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn,
                       char text[PIRN__CLOSE_TEXT_CAP])
 {
-    struct pirn_endpoint_ending ending = pirn_endpoint_ending(&conn->endpoint);
+    struct pirn_ending ending = pirn_endpoint_ending(&conn->endpoint);
     enum pirn_error error = error_of(conn);
     const struct cause *cause = find_cause(error);
     bool left = (conn->flags & PIRN__CLOSE_LEFT) != 0;

@@ -169,7 +169,7 @@ static void fire(struct pirn_loop *loop, struct pirn_timer *timer)
 
 static bool route_fits(const struct pirn_route *route, struct pirn_str path)
 {
-    struct pirn_str pattern = pirn_str(route->path);
+    struct pirn_str pattern = pirn_cstr(route->path);
     if (pattern.len == 0 || pattern.data[pattern.len - 1] != '*')
         return pattern.data == NULL || pirn_str_equal(pattern, path);
     pattern.len--;

@@ -51,7 +51,7 @@ static inline struct pirn_loop *pirn__request_loop(const struct pirn_request *re
 
 static inline bool pirn__request_is(const struct pirn_request *request, const char *method)
 {
-    return pirn_str_equal(request->head.method, pirn_str(method));
+    return pirn_str_equal(request->head.method, pirn_cstr(method));
 }
 
 /* Whether there is still an answer to give. */

@@ -362,7 +362,7 @@ void pirn_server_each(struct pirn_server *server, pirn_each_fn *fn, void *contex
     }
 }
 
-struct pirn_server_stats pirn_server_stats(const struct pirn_server *server)
+struct pirn_stats pirn_server_stats(const struct pirn_server *server)
 {
     return server->stats;
 }

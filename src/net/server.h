@@ -25,7 +25,7 @@ struct pirn_server {
     struct pirn_request *requests; /* sockets that are not, or will never be, connections */
     size_t request_count;
     struct pirn__addresses addresses;
-    struct pirn_server_stats stats;
+    struct pirn_stats stats;
     int reserve_fd; /* given up for a moment to answer 503 when descriptors run out */
     bool paused;    /* accepting waits for a descriptor or memory to come free */
     bool draining;

@@ -39,7 +39,7 @@ static const struct {
 static const char *content_type(struct pirn_str name)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        struct pirn_str ending = pirn_str(types[i].ending);
+        struct pirn_str ending = pirn_cstr(types[i].ending);
         if (name.len > ending.len &&
             pirn_str_equal_nocase((struct pirn_str){name.data + name.len - ending.len, ending.len},
                                   ending))
@@ -127,7 +127,7 @@ static int send_file(struct pirn_request *request, int fd, const struct pirn__fi
                      struct pirn_str name)
 {
     struct pirn_header headers[] = {
-        {PIRN_STR("Content-Type"), pirn_str(content_type(name))},
+        {PIRN_STR("Content-Type"), pirn_cstr(content_type(name))},
         {PIRN_STR("Cache-Control"), PIRN_STR("no-cache")},
     };
     if (pirn__request_is(request, "HEAD")) {

@@ -457,7 +457,7 @@ static void add_end(struct runner *run)
 {
     static const char *const states[] = {"open", "closing", "closed"};
     static const char *const origins[] = {"by-nobody", "by-us", "by-peer"};
-    struct pirn_endpoint_ending ending = pirn_endpoint_ending(&run->ep);
+    struct pirn_ending ending = pirn_endpoint_ending(&run->ep);
     buffer_addf(&run->result->end, " %s %s %s %s %s sent=%d received=%d ",
                 states[pirn_endpoint_state(&run->ep)], origins[ending.origin],
                 ending.clean ? "clean" : "unclean",

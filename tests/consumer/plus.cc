@@ -2,5 +2,5 @@
 
 int main()
 {
-    return pirn_str_equal_nocase(PIRN_STR("WebSocket"), pirn_str("websocket")) ? 0 : 1;
+    return pirn_str_equal_nocase(PIRN_STR("WebSocket"), pirn_cstr("websocket")) ? 0 : 1;
 }

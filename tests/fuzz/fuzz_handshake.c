@@ -78,7 +78,7 @@ static void read_request(const char *bytes, size_t len)
     if (error == 0)
         answer_request(&hs);
     else
-        assert(pirn_handshake_write_refusal(hs.status, NULL, 0, pirn_str(hs.detail), out,
+        assert(pirn_handshake_write_refusal(hs.status, NULL, 0, pirn_cstr(hs.detail), out,
                                             sizeof out) > 0);
 }
 

@@ -146,7 +146,7 @@ static void test_refusals(void **state)
             assert_int_equal(peer_body(&peer).len, 0);
         tidy(&peer);
     }
-    struct pirn_server_stats stats = pirn_server_stats(stage.server);
+    struct pirn_stats stats = pirn_server_stats(stage.server);
     assert_int_equal(stats.accepted, COUNT(refusals));
     assert_int_equal(stats.refused, COUNT(refusals) - 3); /* but the three that got 200 */
     assert_int_equal(stats.opened, 0);
@@ -445,7 +445,7 @@ static void expect_body(const char *target, const char *body)
     peer_connect(&peer);
     peer_print(&peer, "GET %s HTTP/1.1\r\n" HOST "\r\n", target);
     assert_int_equal(peer_answer(&peer), 200);
-    if (!pirn_str_equal(peer_body(&peer), pirn_str(body)))
+    if (!pirn_str_equal(peer_body(&peer), pirn_cstr(body)))
         fail_msg("%s: %.*s", target, (int)peer_body(&peer).len, peer_body(&peer).data);
     tidy(&peer);
 }
@@ -550,11 +550,11 @@ static void test_subprotocols(void **state)
             assert_int_equal(peer_head(&peer), 101);
             struct pirn_str got = peer_header(&peer, "Sec-WebSocket-Protocol");
             assert_int_equal(got.data == NULL, chosen == NULL);
-            assert_true(pirn_str_equal(got, pirn_str(chosen)));
-            assert_true(pirn_str_equal(pirn_conn_subprotocol(stage.told.conn), pirn_str(chosen)));
+            assert_true(pirn_str_equal(got, pirn_cstr(chosen)));
+            assert_true(pirn_str_equal(pirn_conn_subprotocol(stage.told.conn), pirn_cstr(chosen)));
             peer_begin(&peer);
             peer_echo(&peer, long_text); /* where the request stood */
-            assert_true(pirn_str_equal(pirn_conn_subprotocol(stage.told.conn), pirn_str(chosen)));
+            assert_true(pirn_str_equal(pirn_conn_subprotocol(stage.told.conn), pirn_cstr(chosen)));
             peer_drop(&peer);
             stage_close();
         }
@@ -600,9 +600,9 @@ static void test_accepting_by_hand(void **state)
         peer_ask(&peer, "/", "Sec-WebSocket-Protocol: one, two\r\n");
         assert_int_equal(peer_head(&peer), 101);
         assert_true(pirn_str_equal(peer_header(&peer, "Set-Cookie"), cookie.value));
-        assert_true(pirn_str_equal(agreed, pirn_str(rows[i].chosen)));
-        assert_true(
-            pirn_str_equal(peer_header(&peer, "Sec-WebSocket-Protocol"), pirn_str(rows[i].chosen)));
+        assert_true(pirn_str_equal(agreed, pirn_cstr(rows[i].chosen)));
+        assert_true(pirn_str_equal(peer_header(&peer, "Sec-WebSocket-Protocol"),
+                                   pirn_cstr(rows[i].chosen)));
         assert_int_equal(other_opens, 1);
         peer_drop(&peer);
         AWAIT(other_closes == 1);

@@ -176,7 +176,7 @@ int peer_answer(struct peer *peer)
 
 struct pirn_str peer_header(const struct peer *peer, const char *name)
 {
-    return pirn_http_find(&peer->head, pirn_str(name));
+    return pirn_http_find(&peer->head, pirn_cstr(name));
 }
 
 struct pirn_str peer_body(const struct peer *peer)
@@ -242,7 +242,7 @@ void peer_open_with(struct peer *peer, const struct pirn_client_handshake_config
 void peer_open(struct peer *peer, const char *path)
 {
     struct pirn_client_handshake_config config = {
-        .host = PIRN_STR("127.0.0.1"), .port = stage.port, .target = pirn_str(path)};
+        .host = PIRN_STR("127.0.0.1"), .port = stage.port, .target = pirn_cstr(path)};
     peer_open_with(peer, &config);
 }
 

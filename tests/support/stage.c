@@ -59,7 +59,7 @@ static void on_close(struct pirn_conn *conn, const struct pirn_close_info *info)
     snprintf(told->reason, sizeof told->reason, "%.*s", (int)info->reason.len,
              info->reason.len ? info->reason.data : "");
     told->close.text = told->text;
-    told->close.reason = pirn_str(told->reason);
+    told->close.reason = pirn_cstr(told->reason);
 }
 
 const struct pirn_handlers stage_handlers = {

@@ -46,7 +46,7 @@ static const struct {
 static void obey(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len)
 {
     for (size_t i = 0; i < COUNT(commands); i++)
-        if (pirn_str_equal((struct pirn_str){data, len}, pirn_str(commands[i].text))) {
+        if (pirn_str_equal((struct pirn_str){data, len}, pirn_cstr(commands[i].text))) {
             stage.told.messages++;
             commands[i].obey(conn);
             return;

@@ -12,15 +12,15 @@ static void strings_compare(void **state)
 {
     (void)state;
     assert_string_equal(pirn_version(), PIRN_VERSION_STRING);
-    assert_true(pirn_str_equal(pirn_str("abc"), PIRN_STR("abc")));
-    assert_false(pirn_str_equal(pirn_str("abc"), PIRN_STR("abd")));
-    assert_false(pirn_str_equal(pirn_str("abc"), PIRN_STR("ab")));
-    assert_true(pirn_str_equal(pirn_str(NULL), PIRN_STR("")));
+    assert_true(pirn_str_equal(pirn_cstr("abc"), PIRN_STR("abc")));
+    assert_false(pirn_str_equal(pirn_cstr("abc"), PIRN_STR("abd")));
+    assert_false(pirn_str_equal(pirn_cstr("abc"), PIRN_STR("ab")));
+    assert_true(pirn_str_equal(pirn_cstr(NULL), PIRN_STR("")));
     assert_true(pirn_str_equal_nocase(PIRN_STR("UpGrade@["), PIRN_STR("uPgRADE@[")));
     assert_false(pirn_str_equal_nocase(PIRN_STR("@"), PIRN_STR("`")));
     assert_false(pirn_str_equal_nocase(PIRN_STR("["), PIRN_STR("{")));
     assert_false(pirn_str_equal_nocase(PIRN_STR("a"), PIRN_STR("ab")));
-    assert_null(pirn_str(NULL).data);
+    assert_null(pirn_cstr(NULL).data);
     assert_non_null(PIRN_STR("").data);
 }
 

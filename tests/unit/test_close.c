@@ -153,9 +153,9 @@ static void every_name_gives_its_code(void **state)
             for (int spelling = 0; known[row].names[set] && spelling < 5; spelling++) {
                 char name[128];
                 spell(name, sizeof name, "", known[row].names[set], spelling);
-                assert_int_equal(pirn_close_from_name(pirn_str(name)), known[row].code);
+                assert_int_equal(pirn_close_from_name(pirn_cstr(name)), known[row].code);
                 spell(name, sizeof name, prefixes[set], known[row].names[set], spelling);
-                assert_int_equal(pirn_close_from_name(pirn_str(name)), known[row].code);
+                assert_int_equal(pirn_close_from_name(pirn_cstr(name)), known[row].code);
             }
 }
 
@@ -188,7 +188,7 @@ static void names_beside_the_first(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++)
-        assert_int_equal(pirn_close_from_name(pirn_str(rows[i].name)), rows[i].code);
+        assert_int_equal(pirn_close_from_name(pirn_cstr(rows[i].name)), rows[i].code);
 }
 
 static void unknown_names(void **state)
@@ -220,7 +220,7 @@ static void unknown_names(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(names); i++)
-        assert_int_equal(pirn_close_from_name(pirn_str(names[i])), -PIRN_E_ARGUMENT);
+        assert_int_equal(pirn_close_from_name(pirn_cstr(names[i])), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_close_from_name((struct pirn_str){"NORMAL\0", 7}), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_close_from_name((struct pirn_str){"1000", 3}), 100);
 }
@@ -359,11 +359,11 @@ static void close_without_a_code(void **state)
     uint8_t payload[PIRN_CONTROL_MAX] = {0xee};
     (void)state;
     assert_int_equal(pirn_close_build(payload, 0, PIRN_STR("")), 0);
-    assert_int_equal(pirn_close_build(payload, PIRN_CLOSE_NONE, pirn_str(NULL)), 0);
+    assert_int_equal(pirn_close_build(payload, PIRN_CLOSE_NONE, pirn_cstr(NULL)), 0);
     assert_int_equal(pirn_close_build(payload, 0, PIRN_STR("why")),
                      -PIRN_E_CLOSE_REASON_WITHOUT_CODE);
     assert_int_equal(payload[0], 0xee);
-    assert_int_equal(pirn_close_build(payload, 1000, pirn_str(NULL)), 2);
+    assert_int_equal(pirn_close_build(payload, 1000, pirn_cstr(NULL)), 2);
     assert_int_equal(pirn_close_build(NULL, 1000, PIRN_STR("")), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_close_build(payload, 1000, (struct pirn_str){NULL, 1}), -PIRN_E_ARGUMENT);
 }
@@ -437,7 +437,7 @@ static void a_reason_is_clipped_between_code_points(void **state)
         assert_int_equal(pirn_close_build(payload, 1000, clipped), (int)clipped.len + 2);
     }
     assert_int_equal(pirn_close_reason_clip(PIRN_STR("short")).len, 5);
-    assert_int_equal(pirn_close_reason_clip(pirn_str(NULL)).len, 0);
+    assert_int_equal(pirn_close_reason_clip(pirn_cstr(NULL)).len, 0);
 }
 
 int main(void)

@@ -39,7 +39,7 @@ static void nothing_happens_before_the_first_bytes(void **state)
     assert_int_equal(pirn_endpoint_error(ep), PIRN_E_NONE);
     assert_string_equal(pirn_endpoint_error_text(ep, text, sizeof text), "");
     assert_string_equal(pirn_endpoint_error_text(ep, NULL, 0), "");
-    const struct pirn_endpoint_ending ending = pirn_endpoint_ending(ep);
+    const struct pirn_ending ending = pirn_endpoint_ending(ep);
     assert_int_equal(ending.origin, PIRN_ORIGIN_NONE);
     assert_int_equal(ending.sent_code, 0);
     assert_int_equal(ending.received_code, 1006);
@@ -161,7 +161,7 @@ struct end_row {
     int ours;           /* close(); -1: not called */
     const char *theirs; /* payload of the peer's Close; NULL: none comes */
     bool theirs_first, leaves;
-    struct pirn_endpoint_ending ending;
+    struct pirn_ending ending;
 };
 
 static void check_ending(const struct end_row *row)
@@ -178,7 +178,7 @@ static void check_ending(const struct end_row *row)
         assert_true(control(&f) > 0);
     assert_int_equal(pirn_endpoint_eof(ep), row->ending.clean);
     assert_int_equal(pirn_endpoint_eof(ep), row->ending.clean);
-    const struct pirn_endpoint_ending ending = pirn_endpoint_ending(ep);
+    const struct pirn_ending ending = pirn_endpoint_ending(ep);
     assert_int_equal(ending.origin, row->ending.origin);
     assert_int_equal(ending.sent_close, row->ending.sent_close);
     assert_int_equal(ending.received_close, row->ending.received_close);
@@ -304,7 +304,7 @@ static void a_failure_replaces_a_close_that_waits(void **state)
                         "\x88\x13\x03\xea"
                         "reserved opcode 3",
                         21);
-    const struct pirn_endpoint_ending ending = pirn_endpoint_ending(ep);
+    const struct pirn_ending ending = pirn_endpoint_ending(ep);
     assert_int_equal(ending.sent_code, 1002);
     assert_int_equal(ending.origin, PIRN_ORIGIN_LOCAL);
     assert_false(pirn_endpoint_eof(ep));

@@ -16,7 +16,7 @@ static char out[1024];
 static void assert_str(struct pirn_str actual, const char *expected)
 {
     assert_int_equal(actual.data == NULL, expected == NULL);
-    assert_true(pirn_str_equal(actual, pirn_str(expected)));
+    assert_true(pirn_str_equal(actual, pirn_cstr(expected)));
 }
 
 /* Parses a copy that ends where its block of the heap ends, and writes what was read. */
@@ -170,9 +170,9 @@ static void offers_are_read_from_a_list(void **state)
 static int write(const char *name, const char *param, const char *value, size_t cap)
 {
     const struct pirn_extension made = {
-        .name = pirn_str(name),
+        .name = pirn_cstr(name),
         .param_count = 1,
-        .params = {{pirn_str(param), pirn_str(value)}},
+        .params = {{pirn_cstr(param), pirn_cstr(value)}},
     };
     return pirn_extension_write(&made, out, cap);
 }

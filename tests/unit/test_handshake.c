@@ -17,7 +17,7 @@ static void keys_have_their_answers(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char accept[PIRN_HANDSHAKE_ACCEPT_CHARS + 1];
-        pirn_handshake_accept_key(pirn_str(rows[i][0]), accept);
+        pirn_handshake_accept_key(pirn_cstr(rows[i][0]), accept);
         assert_string_equal(accept, rows[i][1]);
     }
 }
@@ -37,7 +37,7 @@ static void explanations_are_one_printable_line(void **state)
         for (size_t i = 0; i < n; i++)
             assert_true(detail[i] >= 0x20 && detail[i] < 0x7f);
     }
-    pirn__handshake_explain(detail, "Host", pirn_str(NULL), "is missing");
+    pirn__handshake_explain(detail, "Host", pirn_cstr(NULL), "is missing");
     assert_string_equal(detail, "Host is missing");
 }
 

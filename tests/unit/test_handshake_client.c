@@ -208,12 +208,12 @@ static void addresses_are_checked(void **state)
     static const char *const targets[] = {"x",     "/a b",  "/a#b",      "#",
                                           "/\r\n", "/\x7f", "/\xc3\xa9", "http://a/"};
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-        const struct pirn_client_handshake_config config = {.host = pirn_str(hosts[i])};
+        const struct pirn_client_handshake_config config = {.host = pirn_cstr(hosts[i])};
         assert_int_equal(write_request(&config), -PIRN_E_URL);
     }
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         const struct pirn_client_handshake_config config = {.host = PIRN_STR("a"),
-                                                            .target = pirn_str(targets[i])};
+                                                            .target = pirn_cstr(targets[i])};
         assert_int_equal(write_request(&config), -PIRN_E_URL);
     }
 }
@@ -249,7 +249,7 @@ static void extensions_are_checked(void **state)
     static const char *const bad[] = {"", ",", "a;", "a b", "a; x=\"", "a\r\nX: y", "a; x=\" \""};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const struct pirn_client_handshake_config config = {.host = PIRN_STR("a"),
-                                                            .extensions = pirn_str(bad[i])};
+                                                            .extensions = pirn_cstr(bad[i])};
         assert_int_equal(write_request(&config), -PIRN_E_EXTENSION_HEADER);
     }
 }
@@ -283,7 +283,7 @@ static void reserved_headers_are_refused(void **state)
                                         "sec-websocket-key",
                                         "Sec-WebSocket-X"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        assert_int_equal(write_header(pirn_str(names[i]), PIRN_STR("x")), -PIRN_E_HEADER_RESERVED);
+        assert_int_equal(write_header(pirn_cstr(names[i]), PIRN_STR("x")), -PIRN_E_HEADER_RESERVED);
     assert_true(write_header(PIRN_STR("Sec-Fetch-Mode"), PIRN_STR("websocket")) > 0);
     assert_true(write_header(PIRN_STR("X-Hosts"), PIRN_STR("caf\xc3\xa9")) > 0);
 }

@@ -66,7 +66,7 @@ static void every_refusal_can_be_written(void **state)
         char out[1024], begin[32], end[256];
         if (!row->error)
             continue;
-        int n = pirn_handshake_write_refusal(row->status, NULL, 0, pirn_str(row->detail), out,
+        int n = pirn_handshake_write_refusal(row->status, NULL, 0, pirn_cstr(row->detail), out,
                                              sizeof out);
         assert_true(n > 0);
         snprintf(begin, sizeof begin, "HTTP/1.1 %d ", row->status);
@@ -105,7 +105,7 @@ static int read_with(const char *headers)
 
 static int accept_with(const char *subprotocol, const char *extensions, struct pirn_header header)
 {
-    return pirn_handshake_write_accept(&fix.hs, pirn_str(subprotocol), pirn_str(extensions),
+    return pirn_handshake_write_accept(&fix.hs, pirn_cstr(subprotocol), pirn_cstr(extensions),
                                        &header, header.name.data ? 1 : 0, fix.out, sizeof fix.out);
 }
 
@@ -113,7 +113,7 @@ static const struct pirn_header no_header;
 
 static void assert_str(struct pirn_str actual, const char *expected)
 {
-    struct pirn_str other = pirn_str(expected);
+    struct pirn_str other = pirn_cstr(expected);
     assert_int_equal(actual.data == NULL, expected == NULL);
     assert_true(pirn_str_equal(actual, other));
 }
@@ -138,7 +138,7 @@ static void the_resource_of_a_url_is_its_path(void **state)
         {"http://a/p/q?r", "/p/q?r"}, {"HTTP://A:80/", "/"}, {"ws://a", "/"}, {"/p?q", "/p?q"}};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         assert_int_equal(read_with("Host: a\r\n"), 0);
-        fix.head.target = pirn_str(targets[i][0]);
+        fix.head.target = pirn_cstr(targets[i][0]);
         assert_int_equal(pirn_handshake_read_request(&fix.hs, &fix.head), 0);
         assert_str(fix.hs.resource, targets[i][1]);
     }
@@ -173,7 +173,7 @@ static void a_request_can_come_header_by_header(void **state)
     assert_int_equal(pirn_http_head_set_request(&fix.head, PIRN_STR("GET"), PIRN_STR("/"), 1), 0);
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(
-            pirn_http_head_add(&fix.head, pirn_str(pairs[i][0]), pirn_str(pairs[i][1])), 0);
+            pirn_http_head_add(&fix.head, pirn_cstr(pairs[i][0]), pirn_cstr(pairs[i][1])), 0);
     assert_int_equal(pirn_handshake_read_request(&fix.hs, &fix.head), 0);
     assert_int_equal(pirn_http_head_add(&fix.head, PIRN_STR("X"), PIRN_STR("")),
                      -PIRN_E_HEADERS_TOO_MANY);
@@ -331,7 +331,7 @@ static void listed_origins_are_let_in(void **state)
 
 static struct pirn_header header(const char *name, const char *value)
 {
-    return (struct pirn_header){pirn_str(name), pirn_str(value)};
+    return (struct pirn_header){pirn_cstr(name), pirn_cstr(value)};
 }
 
 static void an_answer_is_written(void **state)
@@ -379,10 +379,10 @@ static void an_answer_needs_its_room(void **state)
     assert_int_equal(read_with("Host: h\r\n"), 0);
     int n = accept_with(NULL, NULL, no_header);
     for (size_t cap = 0; cap <= (size_t)n; cap++)
-        assert_int_equal(pirn_handshake_write_accept(&fix.hs, pirn_str(NULL), pirn_str(NULL), NULL,
-                                                     0, fix.out, cap),
+        assert_int_equal(pirn_handshake_write_accept(&fix.hs, pirn_cstr(NULL), pirn_cstr(NULL),
+                                                     NULL, 0, fix.out, cap),
                          -PIRN_E_ROOM);
-    assert_int_equal(pirn_handshake_write_accept(&fix.hs, pirn_str(NULL), pirn_str(NULL), NULL, 0,
+    assert_int_equal(pirn_handshake_write_accept(&fix.hs, pirn_cstr(NULL), pirn_cstr(NULL), NULL, 0,
                                                  fix.out, (size_t)n + 1),
                      n);
 }
@@ -406,11 +406,11 @@ static void nothing_can_be_injected_into_answers(void **state)
                          -PIRN_E_HEADER_VALUE);
         assert_int_equal(pirn_handshake_write_refusal(403, &name, 1, text, fix.out, 4096),
                          -PIRN_E_HEADER_NAME);
-        assert_true(
-            pirn_handshake_write_accept(&fix.hs, text, pirn_str(NULL), NULL, 0, fix.out, 4096) < 0);
+        assert_true(pirn_handshake_write_accept(&fix.hs, text, pirn_cstr(NULL), NULL, 0, fix.out,
+                                                4096) < 0);
         if (c != '\t')
-            assert_true(pirn_handshake_write_accept(&fix.hs, pirn_str(NULL), text, NULL, 0, fix.out,
-                                                    4096) < 0);
+            assert_true(pirn_handshake_write_accept(&fix.hs, pirn_cstr(NULL), text, NULL, 0,
+                                                    fix.out, 4096) < 0);
     }
     assert_int_equal(accept_with(NULL, NULL, header("", "x")), -PIRN_E_HEADER_NAME);
     assert_int_equal(accept_with(NULL, NULL, header("X y", "x")), -PIRN_E_HEADER_NAME);
@@ -451,7 +451,7 @@ static void reserved_headers_are_refused(void **state)
         struct pirn_header extra = header(rows[i].name, "13");
         int accept = accept_with(NULL, NULL, extra);
         int refusal =
-            pirn_handshake_write_refusal(400, &extra, 1, pirn_str(""), fix.out, sizeof fix.out);
+            pirn_handshake_write_refusal(400, &extra, 1, pirn_cstr(""), fix.out, sizeof fix.out);
         assert_int_equal(accept > 0 ? 1 : accept, rows[i].accept);
         assert_int_equal(refusal > 0 ? 1 : refusal, rows[i].refusal);
     }
@@ -483,26 +483,26 @@ static void a_refusal_is_written(void **state)
 static void refusals_say_what_their_status_needs(void **state)
 {
     (void)state;
-    assert_true(pirn_handshake_write_refusal(405, NULL, 0, pirn_str(""), fix.out, 4096) > 0);
+    assert_true(pirn_handshake_write_refusal(405, NULL, 0, pirn_cstr(""), fix.out, 4096) > 0);
     assert_non_null(strstr(fix.out, "\r\nAllow: GET\r\n"));
     assert_non_null(strstr(fix.out, "\r\n\r\nMethod Not Allowed\n"));
-    assert_true(pirn_handshake_write_refusal(426, NULL, 0, pirn_str(NULL), fix.out, 4096) > 0);
+    assert_true(pirn_handshake_write_refusal(426, NULL, 0, pirn_cstr(NULL), fix.out, 4096) > 0);
     assert_non_null(strstr(fix.out, "\r\nSec-WebSocket-Version: 13\r\n"));
     assert_non_null(strstr(fix.out, "\r\nUpgrade: websocket\r\n"));
     assert_non_null(strstr(fix.out, "\r\nConnection: close\r\n"));
     assert_non_null(strstr(fix.out, "\r\nConnection: Upgrade\r\n"));
     struct pirn_header other = header("Sec-WebSocket-Version", "13, 8");
-    assert_true(pirn_handshake_write_refusal(426, &other, 1, pirn_str(""), fix.out, 4096) > 0);
+    assert_true(pirn_handshake_write_refusal(426, &other, 1, pirn_cstr(""), fix.out, 4096) > 0);
     assert_null(strstr(fix.out, "Sec-WebSocket-Version: 13\r\n"));
     static const int statuses[] = {200, 299, 304, 600, 0, -1};
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
         assert_int_equal(
-            pirn_handshake_write_refusal(statuses[i], NULL, 0, pirn_str(""), fix.out, 4096),
+            pirn_handshake_write_refusal(statuses[i], NULL, 0, pirn_cstr(""), fix.out, 4096),
             -PIRN_E_ARGUMENT);
-    assert_int_equal(pirn_handshake_write_refusal(404, NULL, 0, pirn_str(""), fix.out, 64),
+    assert_int_equal(pirn_handshake_write_refusal(404, NULL, 0, pirn_cstr(""), fix.out, 64),
                      -PIRN_E_ROOM);
-    assert_true(pirn_handshake_write_refusal(300, NULL, 0, pirn_str(""), fix.out, 4096) > 0);
-    assert_true(pirn_handshake_write_refusal(599, NULL, 0, pirn_str(""), fix.out, 4096) > 0);
+    assert_true(pirn_handshake_write_refusal(300, NULL, 0, pirn_cstr(""), fix.out, 4096) > 0);
+    assert_true(pirn_handshake_write_refusal(599, NULL, 0, pirn_cstr(""), fix.out, 4096) > 0);
 }
 
 int main(void)

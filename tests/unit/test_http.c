@@ -17,7 +17,7 @@ static char bytes[2 * PIRN_HTTP_MAX_HEAD_BYTES];
 static void assert_str(struct pirn_str actual, const char *expected)
 {
     assert_non_null(actual.data);
-    assert_true(pirn_str_equal(actual, pirn_str(expected)));
+    assert_true(pirn_str_equal(actual, pirn_cstr(expected)));
 }
 
 static int feed(enum pirn_http_kind kind, const char *text)
@@ -233,18 +233,18 @@ static void errors_stick(void **state)
 static int set_request(const char *method, const char *target, int version_minor)
 {
     pirn_http_head_init(&head, PIRN_HTTP_REQUEST, headers, 2, 64);
-    return pirn_http_head_set_request(&head, pirn_str(method), pirn_str(target), version_minor);
+    return pirn_http_head_set_request(&head, pirn_cstr(method), pirn_cstr(target), version_minor);
 }
 
 static int set_response(int status, const char *reason, int version_minor)
 {
     pirn_http_head_init(&head, PIRN_HTTP_RESPONSE, headers, 2, 64);
-    return pirn_http_head_set_response(&head, status, pirn_str(reason), version_minor);
+    return pirn_http_head_set_response(&head, status, pirn_cstr(reason), version_minor);
 }
 
 static int add(const char *name, const char *value)
 {
-    return pirn_http_head_add(&head, pirn_str(name), pirn_str(value));
+    return pirn_http_head_add(&head, pirn_cstr(name), pirn_cstr(value));
 }
 
 static void first_lines_are_checked(void **state)

@@ -13,7 +13,7 @@ static struct pirn_http_head head;
 static void assert_str(struct pirn_str actual, const char *expected)
 {
     assert_int_equal(actual.data == NULL, expected == NULL);
-    assert_true(pirn_str_equal(actual, pirn_str(expected)));
+    assert_true(pirn_str_equal(actual, pirn_cstr(expected)));
 }
 
 static int begin(void **state)
@@ -25,7 +25,7 @@ static int begin(void **state)
 
 static void add(const char *name, const char *value)
 {
-    assert_int_equal(pirn_http_head_add(&head, pirn_str(name), pirn_str(value)), 0);
+    assert_int_equal(pirn_http_head_add(&head, pirn_cstr(name), pirn_cstr(value)), 0);
 }
 
 static void headers_are_found_in_any_case(void **state)
@@ -94,7 +94,7 @@ static void lists_are_split_at_commas(void **state)
         {"a\"b,c\"d,e", "a\"b,c\"d|e|"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_string_equal(elements_of(pirn_str(rows[i][0])), rows[i][1]);
+        assert_string_equal(elements_of(pirn_cstr(rows[i][0])), rows[i][1]);
     assert_string_equal(elements_of((struct pirn_str){NULL, 0}), "");
 }
 
@@ -141,10 +141,10 @@ static void cookies_are_found(void **state)
     static const char *const rows[][2] = {{"a", "1"}, {"b", "\"2\""}, {"c", "x=y"},
                                           {"d", "4"}, {"e", ""},      {"f", "6"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_str(pirn_http_cookie(&head, pirn_str(rows[i][0])), rows[i][1]);
+        assert_str(pirn_http_cookie(&head, pirn_cstr(rows[i][0])), rows[i][1]);
     static const char *const absent[] = {"A", "flag", "x", "g", ""};
     for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
-        assert_str(pirn_http_cookie(&head, pirn_str(absent[i])), NULL);
+        assert_str(pirn_http_cookie(&head, pirn_cstr(absent[i])), NULL);
 }
 
 static void tokens_and_values_are_told(void **state)

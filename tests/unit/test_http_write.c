@@ -52,8 +52,9 @@ static void wrong_first_lines_are_refused(void **state)
         {"GET", "/\xc3\xa9", PIRN_E_URL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_int_equal(pirn_http_write_request(pirn_str(rows[i].method), pirn_str(rows[i].target),
-                                                 NULL, 0, out, sizeof out),
+        assert_int_equal(pirn_http_write_request(pirn_cstr(rows[i].method),
+                                                 pirn_cstr(rows[i].target), NULL, 0, out,
+                                                 sizeof out),
                          -rows[i].error);
     static const int statuses[] = {99, 600, 0, -200};
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)

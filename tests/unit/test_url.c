@@ -14,7 +14,7 @@
 static void assert_str(struct pirn_str actual, const char *expected)
 {
     assert_int_equal(actual.data == NULL, expected == NULL);
-    assert_true(pirn_str_equal(actual, pirn_str(expected)));
+    assert_true(pirn_str_equal(actual, pirn_cstr(expected)));
 }
 
 /* Parses a copy that ends where its block of the heap ends. */
@@ -193,7 +193,7 @@ static void ipv6_addresses_are_known(void **state)
         {"fe80::1%1", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        bool good = pirn__url_is_ipv6(pirn_str(rows[i].text));
+        bool good = pirn__url_is_ipv6(pirn_cstr(rows[i].text));
         if (good != rows[i].good)
             print_error("%s\n", rows[i].text);
         assert_int_equal(good, rows[i].good);
@@ -212,7 +212,7 @@ static void authorities_are_taken_apart(void **state)
     assert_int_equal(url.port, 0);
     static const char *const bad[] = {"", "u@a", "a/", "a?", "a b", "\xff", "a:b"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(pirn_url_parse_authority(&url, pirn_str(bad[i])), -PIRN_E_URL);
+        assert_int_equal(pirn_url_parse_authority(&url, pirn_cstr(bad[i])), -PIRN_E_URL);
     assert_int_equal(pirn_url_parse_authority(&url, (struct pirn_str){NULL, 0}), -PIRN_E_URL);
 }
 
@@ -228,8 +228,8 @@ static void a_fragment_can_be_left_out(void **state)
         {"ws://a#b#c?d/e", "ws://a"}, {"", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_true(pirn_str_equal(pirn_url_without_fragment(pirn_str(rows[i].text)),
-                                   pirn_str(rows[i].rest)));
+        assert_true(pirn_str_equal(pirn_url_without_fragment(pirn_cstr(rows[i].text)),
+                                   pirn_cstr(rows[i].rest)));
     struct pirn_url url;
     assert_int_equal(pirn_url_parse(&url, PIRN_STR("ws://a/b#c")), -PIRN_E_URL);
     assert_int_equal(pirn_url_parse(&url, pirn_url_without_fragment(PIRN_STR("ws://a/b#c"))), 0);

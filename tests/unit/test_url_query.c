@@ -56,7 +56,7 @@ static void parameters_are_found_and_decoded(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char out[8] = "?";
-        assert_int_equal(look(rows[i].query, pirn_str(rows[i].name), out, sizeof out),
+        assert_int_equal(look(rows[i].query, pirn_cstr(rows[i].name), out, sizeof out),
                          rows[i].result);
         assert_string_equal(out, rows[i].value);
     }
