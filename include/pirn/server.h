@@ -70,8 +70,8 @@ struct pirn_server_config {
     size_t max_handshakes;
 };
 
-/* Makes a server that listens nowhere yet. Returns NULL without memory, or with errno EINVAL for a
- * configuration that cannot be. */
+/* Makes a server that listens nowhere yet; config may be NULL. Returns NULL without memory, or with
+ * errno EINVAL for a configuration that cannot be. */
 PIRN_API struct pirn_server *pirn_server_new(struct pirn_loop *loop,
                                              const struct pirn_server_config *config);
 
@@ -174,7 +174,8 @@ PIRN_API int pirn_request_reject(struct pirn_request *request, int status,
                                  const char *text);
 
 /* Answers with a status from 200 to 599 and a body (copied; left out for HEAD), and closes. Returns
- * as pirn_request_reject(), -PIRN_E_ARGUMENT also for len bytes at NULL. */
+ * as pirn_request_reject(), -PIRN_E_ARGUMENT also for len bytes at NULL, and for a body of a 204 or
+ * 304, which have none. */
 PIRN_API int pirn_request_reply(struct pirn_request *request, int status,
                                 const struct pirn_header *headers, size_t header_count,
                                 const void *body, size_t len);

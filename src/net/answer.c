@@ -142,6 +142,12 @@ static bool has_reserved(const struct pirn_header *headers, size_t count)
     return false;
 }
 
+/* RFC 9110, 15.3.5 and 15.4.5. */
+static bool has_no_body(int status)
+{
+    return status == 204 || status == 304;
+}
+
 /* Writes the head of an answer with a body of len bytes, leaving room for extra bytes behind it. */
 static int write_head(struct pirn_request *request, int status, const struct pirn_header *headers,
                       size_t header_count, uint64_t len, size_t extra)
@@ -153,18 +159,19 @@ static int write_head(struct pirn_request *request, int status, const struct pir
         return -PIRN_E_HEADER_RESERVED;
     snprintf(number, sizeof number, "%llu", (unsigned long long)len);
     const struct pirn_header standard[] = {
-        {PIRN_STR("Content-Length"), pirn_cstr(number)},
         {PIRN_STR("Connection"), PIRN_STR("close")},
         {PIRN_STR("X-Content-Type-Options"), PIRN_STR("nosniff")},
+        {PIRN_STR("Content-Length"), pirn_cstr(number)},
     };
+    size_t standard_bytes = sizeof standard - (has_no_body(status) ? sizeof *standard : 0);
     struct pirn_loop *loop = pirn__request_loop(request);
-    size_t own = header_count * sizeof *headers, size = own + sizeof standard;
+    size_t own = header_count * sizeof *headers, size = own + standard_bytes;
     uint8_t *all = pirn__alloc(loop, size);
     if (!all)
         return -PIRN_E_MEMORY;
     if (own)
         memcpy(all, headers, own);
-    memcpy(all + own, standard, sizeof standard);
+    memcpy(all + own, standard, standard_bytes);
     size_t cap = STANDARD_HEADERS_BYTES + headers_bytes(headers, header_count);
     int result = pirn__answer_room(request, cap + extra);
     if (result == 0)
@@ -179,7 +186,7 @@ int pirn_request_reply(struct pirn_request *request, int status, const struct pi
 {
     if (!pirn__request_waits(request))
         return -PIRN_E_STATE;
-    if (!body && len > 0)
+    if (len > 0 && (!body || has_no_body(status)))
         return pirn__request_fails(request, -PIRN_E_ARGUMENT);
     int head_len = write_head(request, status, headers, header_count, len, len);
     if (head_len < 0)

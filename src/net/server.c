@@ -307,7 +307,8 @@ struct pirn_server *pirn_server_new(struct pirn_loop *loop, const struct pirn_se
     struct pirn_server *server = pirn__alloc(loop, sizeof *server);
     if (!server)
         return NULL;
-    server->config = *config;
+    if (config)
+        server->config = *config;
     server->owner =
         (struct pirn__conn_owner){.loop = loop, .config = &server->config.conn, .gone = conn_gone};
     server->accept_timer.fire = accept_pause_over;

@@ -55,6 +55,7 @@ static void answer_badly(struct pirn_request *request, void *context)
     assert_int_equal(pirn_request_reply(request, 101, NULL, 0, "", 0), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_request_reply(request, 600, NULL, 0, "", 0), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_request_reply(request, 200, NULL, 0, NULL, 1), -PIRN_E_ARGUMENT);
+    assert_int_equal(pirn_request_reply(request, 204, NULL, 0, "x", 1), -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_request_reply(request, 200, &bad_name, 1, "", 0), -PIRN_E_HEADER_NAME);
     assert_int_equal(pirn_request_reply(request, 200, &bad_value, 1, "", 0), -PIRN_E_HEADER_VALUE);
     assert_int_equal(pirn_request_reply(request, 200, &reserved, 1, "", 0),
@@ -439,6 +440,28 @@ static void route_says_its_name(struct pirn_request *request, void *context)
     pirn_request_reply(request, 200, NULL, 0, context, strlen(context));
 }
 
+static void reply_204(struct pirn_request *request, void *context)
+{
+    (void)context;
+    assert_int_equal(pirn_request_reply(request, 204, NULL, 0, NULL, 0), 0);
+}
+
+/* RFC 9110, 8.6: it must not have a Content-Length either. */
+static void test_answers_without_a_body(void **state)
+{
+    (void)state;
+    const struct pirn_route route = {.on_request = reply_204};
+    struct peer peer;
+    stage_open(&(struct pirn_server_config){.routes = &route, .route_count = 1});
+    peer_connect(&peer);
+    peer_print(&peer, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    assert_int_equal(peer_answer(&peer), 204);
+    assert_null(pirn_http_find(&peer.head, PIRN_STR("Content-Length")).data);
+    assert_int_equal(peer_body(&peer).len, 0);
+    tidy(&peer);
+    stage_close();
+}
+
 static void expect_body(const char *target, const char *body)
 {
     struct peer peer;
@@ -625,6 +648,7 @@ int main(void)
         STAGE_TEST(test_head_flood),
         STAGE_TEST(test_limits_of_heads_are_settings),
         STAGE_TEST(test_heads_in_pieces),
+        STAGE_TEST(test_answers_without_a_body),
         STAGE_TEST(test_routes),
         STAGE_TEST(test_path_and_query),
         STAGE_TEST(test_subprotocols),
