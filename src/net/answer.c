@@ -23,7 +23,7 @@ static void linger(struct pirn_request *request)
     pirn__request_deadline(request, LINGER_MS);
 }
 
-int pirn__answer_room(struct pirn_request *request, size_t cap)
+static int make_room(struct pirn_request *request, size_t cap)
 {
     if (cap <= request->out_cap)
         return 0;
@@ -40,7 +40,7 @@ static bool refill(struct pirn_request *request)
 {
     uint64_t left = request->file_len - request->file_offset;
     size_t want = left < FILE_CHUNK_BYTES ? (size_t)left : FILE_CHUNK_BYTES;
-    if (pirn__answer_room(request, want) < 0)
+    if (make_room(request, want) < 0)
         return false;
     int64_t n = pirn__file_read(request->file, request->out, want, request->file_offset);
     if (n <= 0)
@@ -100,12 +100,13 @@ static void answer(struct pirn_request *request, int status, size_t len)
         pirn__answer_pump(request);
 }
 
-static size_t headers_bytes(const struct pirn_header *headers, size_t count)
+int pirn__answer_room(struct pirn_request *request, const struct pirn_header *headers,
+                      size_t header_count, size_t extra)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += headers[i].name.len + headers[i].value.len + 4;
-    return bytes;
+    size_t cap = STANDARD_HEADERS_BYTES + extra;
+    for (size_t i = 0; i < header_count; i++)
+        cap += headers[i].name.len + headers[i].value.len + 4;
+    return make_room(request, cap);
 }
 
 int pirn_request_reject(struct pirn_request *request, int status, const struct pirn_header *headers,
@@ -114,8 +115,7 @@ int pirn_request_reject(struct pirn_request *request, int status, const struct p
     if (!pirn__request_waits(request))
         return -PIRN_E_STATE;
     struct pirn_str body = pirn_cstr(text ? text : "");
-    size_t cap = STANDARD_HEADERS_BYTES + headers_bytes(headers, header_count) + body.len;
-    int len = pirn__answer_room(request, cap);
+    int len = pirn__answer_room(request, headers, header_count, body.len);
     if (len == 0)
         len = pirn_handshake_write_refusal(status, headers, header_count, body,
                                            (char *)request->out, request->out_cap);
@@ -172,11 +172,11 @@ static int write_head(struct pirn_request *request, int status, const struct pir
     if (own)
         memcpy(all, headers, own);
     memcpy(all + own, standard, standard_bytes);
-    size_t cap = STANDARD_HEADERS_BYTES + headers_bytes(headers, header_count);
-    int result = pirn__answer_room(request, cap + extra);
+    int result = pirn__answer_room(request, headers, header_count, extra);
     if (result == 0)
         result = pirn_http_write_response(status, (struct pirn_header *)(void *)all,
-                                          size / sizeof *headers, (char *)request->out, cap);
+                                          size / sizeof *headers, (char *)request->out,
+                                          request->out_cap - extra);
     pirn__free(loop, all, size);
     return result;
 }

@@ -599,18 +599,16 @@ static bool random_of_loop(void *loop, void *out, size_t len)
     return pirn__loop_random(loop, out, len);
 }
 
-#define DEFAULT(field, value) ((field) = (field) ? (field) : (value))
-
 static void complete_endpoint(struct pirn_endpoint_config *config, struct pirn_loop *loop,
                               enum pirn_role role)
 {
-    DEFAULT(config->max_message_bytes, role == PIRN_SERVER ? PIRN_DEFAULT_MAX_MESSAGE_SERVER
-                                                           : PIRN_DEFAULT_MAX_MESSAGE_CLIENT);
-    DEFAULT(config->max_frame_bytes, PIRN_UNLIMITED);
-    DEFAULT(config->max_fragments, UINT32_MAX);
-    DEFAULT(config->ping_interval_ms, PIRN_DEFAULT_PING_INTERVAL_MS);
-    DEFAULT(config->ping_timeout_ms, PIRN_DEFAULT_PING_TIMEOUT_MS);
-    DEFAULT(config->close_timeout_ms, PIRN_DEFAULT_CLOSE_TIMEOUT_MS);
+    PIRN__DEFAULT(config->max_message_bytes, role == PIRN_SERVER ? PIRN_DEFAULT_MAX_MESSAGE_SERVER
+                                                                 : PIRN_DEFAULT_MAX_MESSAGE_CLIENT);
+    PIRN__DEFAULT(config->max_frame_bytes, PIRN_UNLIMITED);
+    PIRN__DEFAULT(config->max_fragments, UINT32_MAX);
+    PIRN__DEFAULT(config->ping_interval_ms, PIRN_DEFAULT_PING_INTERVAL_MS);
+    PIRN__DEFAULT(config->ping_timeout_ms, PIRN_DEFAULT_PING_TIMEOUT_MS);
+    PIRN__DEFAULT(config->close_timeout_ms, PIRN_DEFAULT_CLOSE_TIMEOUT_MS);
     if (config->random)
         return;
     config->random = random_of_loop;
@@ -621,9 +619,9 @@ int pirn__conn_config_complete(struct pirn_conn_config *config, struct pirn_loop
                                enum pirn_role role)
 {
     complete_endpoint(&config->endpoint, loop, role);
-    DEFAULT(config->high_water_bytes, PIRN_DEFAULT_HIGH_WATER_BYTES);
-    DEFAULT(config->low_water_bytes, config->high_water_bytes / 4);
-    DEFAULT(config->stall_timeout_ms, PIRN_DEFAULT_STALL_TIMEOUT_MS);
+    PIRN__DEFAULT(config->high_water_bytes, PIRN_DEFAULT_HIGH_WATER_BYTES);
+    PIRN__DEFAULT(config->low_water_bytes, config->high_water_bytes / 4);
+    PIRN__DEFAULT(config->stall_timeout_ms, PIRN_DEFAULT_STALL_TIMEOUT_MS);
     if (config->low_water_bytes > config->high_water_bytes || (int)config->when_full < 0 ||
         config->when_full > PIRN_FULL_CLOSE)
         return -PIRN_E_ARGUMENT;

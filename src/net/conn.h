@@ -14,6 +14,9 @@ struct pirn__conn_owner {
     void (*gone)(struct pirn__conn_owner *owner, struct pirn_conn *conn);
 };
 
+/* Zero in a field of a configuration means its default. */
+#define PIRN__DEFAULT(field, value) ((field) = (field) ? (field) : (value))
+
 /* Fills what is zero in a configuration with its default, for the role. -PIRN_E_ARGUMENT for what
  * cannot be (low water above high water). */
 int pirn__conn_config_complete(struct pirn_conn_config *config, struct pirn_loop *loop,

@@ -454,10 +454,7 @@ static struct pirn_str choose_subprotocol(const struct pirn_request *request,
 static int write_101(struct pirn_request *request, const struct pirn_accept *how,
                      struct pirn_str subprotocol)
 {
-    size_t cap = 512 + subprotocol.len;
-    for (size_t i = 0; i < how->header_count; i++)
-        cap += how->headers[i].name.len + how->headers[i].value.len + 4;
-    if (pirn__answer_room(request, cap) < 0)
+    if (pirn__answer_room(request, how->headers, how->header_count, subprotocol.len) < 0)
         return -PIRN_E_MEMORY;
     return pirn_handshake_write_accept(&request->parsed->handshake, subprotocol,
                                        (struct pirn_str){NULL, 0}, how->headers, how->header_count,

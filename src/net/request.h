@@ -72,8 +72,10 @@ void pirn__request_deadline(struct pirn_request *request, uint32_t after_ms);
 /* The peer is gone, or not worth waiting for: tells who deferred it, closes, frees. */
 void pirn__request_drop(struct pirn_request *request);
 
-/* Makes room for an answer of cap bytes. 0 or -PIRN_E_MEMORY. */
-int pirn__answer_room(struct pirn_request *request, size_t cap);
+/* Makes room in out for an answer with these headers, our own, and extra bytes. 0 or
+ * -PIRN_E_MEMORY. */
+int pirn__answer_room(struct pirn_request *request, const struct pirn_header *headers,
+                      size_t header_count, size_t extra);
 
 /* Sends what the socket takes of the answer, and goes on to linger at its end; may free it. */
 void pirn__answer_pump(struct pirn_request *request);

@@ -31,21 +31,15 @@ static struct pirn_server *server_of_owner(struct pirn__conn_owner *owner)
 
 /* ---- limits and defaults */
 
-#define DEFAULT(field, value)                                                                      \
-    do {                                                                                           \
-        if ((field) == 0)                                                                          \
-            (field) = (value);                                                                     \
-    } while (0)
-
 static int complete(struct pirn_server_config *config, struct pirn_loop *loop)
 {
-    DEFAULT(config->handshake_timeout_ms, PIRN_DEFAULT_HANDSHAKE_TIMEOUT_MS);
-    DEFAULT(config->defer_timeout_ms, PIRN_DEFAULT_DEFER_TIMEOUT_MS);
-    DEFAULT(config->max_head_bytes, PIRN_HTTP_MAX_HEAD_BYTES);
-    DEFAULT(config->max_headers, PIRN_HTTP_MAX_HEADERS);
-    DEFAULT(config->max_connections, PIRN_DEFAULT_MAX_CONNECTIONS);
-    DEFAULT(config->max_per_address, PIRN_DEFAULT_MAX_PER_ADDRESS);
-    DEFAULT(config->max_handshakes, PIRN_DEFAULT_MAX_HANDSHAKES);
+    PIRN__DEFAULT(config->handshake_timeout_ms, PIRN_DEFAULT_HANDSHAKE_TIMEOUT_MS);
+    PIRN__DEFAULT(config->defer_timeout_ms, PIRN_DEFAULT_DEFER_TIMEOUT_MS);
+    PIRN__DEFAULT(config->max_head_bytes, PIRN_HTTP_MAX_HEAD_BYTES);
+    PIRN__DEFAULT(config->max_headers, PIRN_HTTP_MAX_HEADERS);
+    PIRN__DEFAULT(config->max_connections, PIRN_DEFAULT_MAX_CONNECTIONS);
+    PIRN__DEFAULT(config->max_per_address, PIRN_DEFAULT_MAX_PER_ADDRESS);
+    PIRN__DEFAULT(config->max_handshakes, PIRN_DEFAULT_MAX_HANDSHAKES);
     return pirn__conn_config_complete(&config->conn, loop, PIRN_SERVER);
 }
 
