@@ -53,6 +53,11 @@ PIRN_API bool pirn_str_equal(struct pirn_str a, struct pirn_str b);
 /* Equal when the ASCII letters A-Z and a-z count as the same. */
 PIRN_API bool pirn_str_equal_nocase(struct pirn_str a, struct pirn_str b);
 
+/* Resizes memory as realloc(3) does: allocates when memory is NULL, frees and returns NULL when
+ * size is 0, and returns NULL with memory untouched when there is no more. old_size is what was
+ * asked for before. */
+typedef void *pirn_realloc_fn(void *context, void *memory, size_t old_size, size_t size);
+
 /* Fills out[0..len) with strong random bytes, as getrandom(2) gives them; masking keys and
  * handshake keys are made of them (RFC 6455, 10.3). Returns false when it cannot: what needed the
  * bytes then fails with PIRN_E_RANDOM, a weak key is never used. */

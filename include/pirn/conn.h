@@ -9,6 +9,7 @@
 #define PIRN_CONN_H
 
 #include <pirn/close.h>
+#include <pirn/deflate.h>
 #include <pirn/endpoint.h>
 #include <pirn/loop.h>
 
@@ -56,7 +57,8 @@ struct pirn_chunk {
     void *data; /* may be written to */
     size_t len;
     uint64_t offset;    /* in the message */
-    uint64_t remaining; /* bytes of this frame still to come; the message may have more frames */
+    uint64_t remaining; /* bytes of this frame still to come, 0 when it came compressed; the
+                         * message may have more frames */
 };
 
 /* What a connection tells. Any may be NULL. Text is UTF-8, checked; it may hold NUL. data is good
@@ -92,6 +94,7 @@ enum pirn_full_policy {
 
 #define PIRN_DEFAULT_HIGH_WATER_BYTES ((size_t)1 << 20)
 #define PIRN_DEFAULT_STALL_TIMEOUT_MS 30000
+#define PIRN_DEFAULT_IDLE_RELEASE_MS  30000
 
 /* What the connections of one server or client have in common. Zero means the default. */
 struct pirn_conn_config {
@@ -103,6 +106,12 @@ struct pirn_conn_config {
     size_t low_water_bytes;          /* a quarter of it */
     enum pirn_full_policy when_full; /* PIRN_FULL_REFUSE */
     uint32_t stall_timeout_ms; /* the peer takes nothing of the queue: reset; 30 s; or PIRN_OFF */
+    struct pirn_deflate_config deflate; /* permessage-deflate; its mode is off by default */
+    const struct pirn_extension *const *extensions; /* others that are supported, nearer to the
+                                                     * program than deflate */
+    size_t extension_count;
+    uint32_t idle_release_ms; /* no message for so long: extensions give back what they can make
+                               * again; 30 s, up to a keep-alive interval more; or PIRN_OFF */
 };
 
 /* Sends a message: type is PIRN_TEXT or PIRN_BINARY. Text must be UTF-8, which is not checked
@@ -126,6 +135,31 @@ PIRN_API int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode ty
  * is sent in this turn. data of any other origin is copied. */
 PIRN_API int pirn_conn_send_back(struct pirn_conn *conn, enum pirn_opcode type, void *data,
                                  size_t len, bool fin);
+
+/* Sends a message that lies in pieces, none of them put together before; and says whether to
+ * compress it. As pirn_conn_send(), which sends one piece with PIRN_COMPRESS_AUTO. */
+PIRN_API int pirn_conn_send_pieces(struct pirn_conn *conn, enum pirn_opcode type,
+                                   const struct pirn_str *pieces, size_t count,
+                                   enum pirn_compress compress);
+
+/* Sends a message that is made while it is sent: begin, write as often as need be, end. What is
+ * written leaves in fragments, at the latest when flush is called (a compressor keeps some till
+ * then). Control frames pass between them. Messages sent in the meantime wait behind the end, and
+ * count as queued; so do other begins: -PIRN_E_STATE. A message cannot be taken back: abort closes
+ * the connection with a code and reason, as pirn_conn_close(), and the message never ends. All
+ * return as pirn_conn_send(); write, flush, end and abort also -PIRN_E_STATE with none begun. */
+PIRN_API int pirn_conn_begin(struct pirn_conn *conn, const struct pirn_message_plan *plan);
+PIRN_API int pirn_conn_write(struct pirn_conn *conn, const void *data, size_t len);
+PIRN_API int pirn_conn_flush(struct pirn_conn *conn);
+PIRN_API int pirn_conn_end(struct pirn_conn *conn);
+PIRN_API int pirn_conn_abort(struct pirn_conn *conn, int code, struct pirn_str reason);
+
+/* Sends len bytes of an open file from offset as one message, read little by little as the queue
+ * drains. fd is the connection's if this returns 0 or 1, and is closed when all is read or the
+ * connection ends. Messages sent in the meantime wait behind it. If the file cannot be read to the
+ * end of len, the connection is closed with 1011. Returns as pirn_conn_begin(). */
+PIRN_API int pirn_conn_send_file(struct pirn_conn *conn, enum pirn_opcode type, int fd,
+                                 uint64_t offset, uint64_t len, enum pirn_compress compress);
 
 /* Sends a Ping or a Pong of at most 125 bytes; it passes the data that is queued. Returns 0,
  * -PIRN_E_CONTROL_TOO_LONG, -PIRN_E_ARGUMENT for len bytes at NULL, -PIRN_E_CLOSED, -PIRN_E_RANDOM,
@@ -168,6 +202,13 @@ PIRN_API enum pirn_endpoint_state pirn_conn_state(const struct pirn_conn *conn);
 
 /* The subprotocol agreed on; {NULL, 0} for none. Good as long as the server's configuration. */
 PIRN_API struct pirn_str pirn_conn_subprotocol(const struct pirn_conn *conn);
+
+/* What was agreed on for permessage-deflate; false if the connection does not compress. */
+PIRN_API bool pirn_conn_deflate(const struct pirn_conn *conn, struct pirn_deflate_params *params);
+
+/* The state of an extension of the configuration, or NULL if it was not agreed on. */
+PIRN_API struct pirn_extension_state *pirn_conn_extension(const struct pirn_conn *conn,
+                                                          const struct pirn_extension *extension);
 
 /* Writes the peer's address ("127.0.0.1:4711", "[::1]:4711", "unix") to text[0..cap) with a NUL;
  * returns text. 64 bytes are enough. "unknown" when the peer has gone, as in on_close, unless

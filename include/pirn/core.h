@@ -4,6 +4,7 @@
 
 #include <pirn/base.h>
 #include <pirn/close.h>
+#include <pirn/deflate.h>
 #include <pirn/endpoint.h>
 #include <pirn/error.h>
 #include <pirn/extension.h>

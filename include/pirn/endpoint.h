@@ -25,6 +25,7 @@
 
 #include <pirn/close.h>
 #include <pirn/error.h>
+#include <pirn/extension.h>
 #include <pirn/frame.h>
 #include <pirn/utf8.h>
 
@@ -100,7 +101,8 @@ struct pirn_event {
     uint8_t *data;      /* message, ping, pong: payload. close: reason */
     size_t len;         /* bytes of it; pieces of a message may be empty */
     uint64_t offset;    /* message: where in the message the piece begins */
-    uint64_t remaining; /* message: bytes of this frame that have not come yet */
+    uint64_t remaining; /* message: bytes of this frame that have not come yet; 0 also if an
+                         * extension changes lengths: then nobody knows */
     uint64_t rtt_us;    /* pong: round-trip time */
     int code;           /* close: the peer's close code, 1005 if there was none */
     bool has_code;      /* close: whether there was one */
@@ -113,8 +115,9 @@ enum pirn_close_origin { PIRN_ORIGIN_NONE, PIRN_ORIGIN_LOCAL, PIRN_ORIGIN_REMOTE
 struct pirn_endpoint {
     const struct pirn_endpoint_config *config;
     struct pirn_control_slots *slots;
-    uint8_t *in, *in_end; /* what next() has not looked at of the buffer fed */
-    uint64_t frame_left;  /* payload bytes of the current frame still to come */
+    struct pirn_extension_state *extensions; /* NULL: none */
+    uint8_t *in, *in_end;                    /* what next() has not looked at of the buffer fed */
+    uint64_t frame_left;                     /* payload bytes of the current frame still to come */
     union {
         uint64_t message_len; /* bytes of the current message so far */
         uint64_t detail;      /* after a failure: what it is about: an offset, a length, a code */
@@ -147,6 +150,17 @@ struct pirn_endpoint {
 PIRN_API int pirn_endpoint_init(struct pirn_endpoint *ep, enum pirn_role role,
                                 const struct pirn_endpoint_config *config,
                                 struct pirn_control_slots *slots, uint64_t now_us);
+
+/* Gives it the extensions that were agreed on, before the first frame either way. They are the
+ * program's, stay where they are, and are released by it after the last call. NULL for none.
+ *
+ * Messages that come are transformed piece by piece, and delivered as if there were no extension:
+ * limits and the check of text hold for what the program gets, judged before it gets it; only
+ * max_frame_bytes holds for frames as they come. Events then point into memory of the extension's,
+ * good until the next event of any endpoint that shares it. Data that cannot be transformed fails
+ * the endpoint with the extension's error (1007 for broken deflate data). Messages leave through
+ * pirn_endpoint_encode(); what frame() and send() send is not transformed. */
+PIRN_API void pirn_endpoint_extend(struct pirn_endpoint *ep, struct pirn_extension_state *states);
 
 /* Gives the endpoint other slots; what the old ones hold moves along. An endpoint that is settled
  * and has nothing unread needs none and may have NULL; any other refuses NULL with -PIRN_E_STATE
@@ -182,12 +196,16 @@ PIRN_API int pirn_endpoint_feed(struct pirn_endpoint *ep, void *data, size_t len
 PIRN_API bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event);
 
 /* Takes the buffer back before next() has returned false: returns how many bytes of its end next()
- * has not looked at, to be fed again when events are wanted again. */
+ * has not used up, to be fed again, as they are now, when events are wanted again. */
 PIRN_API size_t pirn_endpoint_unfeed(struct pirn_endpoint *ep);
+
+/* Whether next() may have an event although everything fed is used up: an extension has not given
+ * all that it made of it. Never without extensions. */
+PIRN_API bool pirn_endpoint_is_pending(const struct pirn_endpoint *ep);
 
 /* How many payload bytes of the current frame have not come yet: a program may read that many
  * straight to where it wants them and feed them from there. 0 between frames, and in control
- * frames, which are gathered in the slots. */
+ * frames, which are gathered in the slots, and in messages that an extension transforms. */
 PIRN_API uint64_t pirn_endpoint_remaining(const struct pirn_endpoint *ep);
 
 /* The connection below has ended (read returned 0, or an error): nothing more will be fed or sent,
@@ -243,6 +261,49 @@ PIRN_API bool pirn_endpoint_is_sending(const struct pirn_endpoint *ep);
  * out. */
 PIRN_API int64_t pirn_endpoint_send(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
                                     const void *payload, size_t len, void *out, size_t cap);
+
+/* Begins a message for the extensions to see, before its first frame: returns 1 if one of them
+ * transforms it, so that it must go through pirn_endpoint_encode() to its end; 0 if none does: then
+ * frame() and send() may be used as well. A message that is begun must be sent. Errors, which
+ * change nothing: as pirn_endpoint_frame(), -PIRN_E_STATE also when one is begun. */
+PIRN_API int pirn_endpoint_begin(struct pirn_endpoint *ep, const struct pirn_message_plan *plan);
+
+/* Part of a message, or all of it, on its way out. Made anew for each part. */
+struct pirn_outgoing {
+    enum pirn_opcode type;
+    enum pirn_compress compress; /* where the message has not been begun yet */
+    const void *data;            /* what has not been taken yet; moves on */
+    size_t len;
+    bool fin;   /* the message ends with it */
+    bool flush; /* all that was given so far leaves, though the message does not end */
+    bool done;  /* set: all is taken, and all that had to leave has been written */
+};
+
+#define PIRN_ENCODE_MIN 256 /* bytes of room that pirn_endpoint_encode() needs */
+
+/* Writes the next frame of a message, with its payload transformed by the extensions and masked if
+ * need be, to out[0..cap), cap at least PIRN_ENCODE_MIN. Call it until `done`:
+ *
+ *     do {
+ *         n = pirn_endpoint_encode(&ep, &outgoing, out, sizeof out);
+ *         write(fd, out, n);
+ *     } while (n >= 0 && !outgoing.done);
+ *
+ * A message that fits in cap is one frame; a larger one is cut into fragments, as are parts that
+ * are given one by one. Returns the size of the frame, 0 if there is nothing to send yet (a
+ * compressor may keep what it took), or an error: -PIRN_E_ROOM (cap), -PIRN_E_ARGUMENT,
+ * -PIRN_E_STATE, -PIRN_E_CLOSED, -PIRN_E_TEXT_UTF8 as pirn_endpoint_send() says, which change
+ * nothing but what was written before; -PIRN_E_RANDOM, -PIRN_E_MEMORY and errors of an extension,
+ * after which the message cannot be ended: the connection must be closed. data may not overlap out.
+ */
+PIRN_API int64_t pirn_endpoint_encode(struct pirn_endpoint *ep, struct pirn_outgoing *outgoing,
+                                      void *out, size_t cap);
+
+/* Writes a control frame of an extension, opcode 11 to 15, to out, with no RSV bits. Messages of
+ * its data opcodes, 3 to 7, are sent by frame() and send(). Both return -PIRN_E_ARGUMENT for
+ * opcodes that no extension of the endpoint claims. Otherwise as pirn_endpoint_ping(). */
+PIRN_API int pirn_endpoint_own_control(struct pirn_endpoint *ep, int opcode, const void *payload,
+                                       size_t len, uint8_t out[PIRN_CONTROL_FRAME_MAX]);
 
 /* Writes a Ping or a Pong with a payload of the program's own, at most PIRN_CONTROL_MAX bytes, to
  * out, to be sent between two frames. Returns its size, -PIRN_E_CONTROL_TOO_LONG,

@@ -34,6 +34,7 @@ extern "C" {
     X(TOKEN, 27, "not a token")                                                                    \
     X(URL, 28, "not a WebSocket URL")                                                              \
     X(TEXT_UTF8, 29, "text to send is not UTF-8")                                                  \
+    X(UNSUPPORTED, 30, "not built into this library")                                              \
     X(RSV, 100, "reserved bit set without an extension")                                           \
     X(OPCODE, 101, "reserved opcode")                                                              \
     X(UNMASKED, 102, "frame from a client is not masked")                                          \
@@ -55,6 +56,8 @@ extern "C" {
     X(CLOSE_TIMEOUT, 118, "no close frame before the closing timeout")                             \
     X(EOF, 119, "connection ended without a close frame")                                          \
     X(STALLED, 120, "peer took no data before the stall timeout")                                  \
+    X(COMPRESSED_DATA, 121, "compressed data is broken")                                           \
+    X(COMPRESSED_WINDOW, 122, "compressed data refers back further than was agreed on")            \
     X(REQUEST_LINE, 200, "request line is malformed")                                              \
     X(STATUS_LINE, 201, "status line is malformed")                                                \
     X(HTTP_VERSION, 202, "HTTP version is not 1.1")                                                \
@@ -76,7 +79,9 @@ extern "C" {
     X(SUBPROTOCOL_UNKNOWN, 218, "server chose a subprotocol that was not offered")                 \
     X(SUBPROTOCOL_REQUIRED, 219, "server chose none of the subprotocols offered")                  \
     X(EXTENSION_UNKNOWN, 220, "server chose an extension that was not offered")                    \
-    X(HANDSHAKE_TIMEOUT, 221, "opening handshake took too long")
+    X(HANDSHAKE_TIMEOUT, 221, "opening handshake took too long")                                   \
+    X(EXTENSION_ANSWER, 222, "server's answer to an extension offer makes no sense")               \
+    X(EXTENSION_REQUIRED, 223, "server did not agree on an extension that is required")
 
 enum pirn_error {
 #define PIRN_ERROR_ENUM(name, number, text) PIRN_E_##name = number,

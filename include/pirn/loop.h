@@ -16,11 +16,6 @@ extern "C" {
 
 struct pirn_loop;
 
-/* Resizes memory as realloc(3) does: allocates when memory is NULL, frees and returns NULL when
- * size is 0, and returns NULL with memory untouched when there is no more. old_size is what was
- * asked for before. A program that posts from other threads needs one that they may call too. */
-typedef void *pirn_realloc_fn(void *context, void *memory, size_t old_size, size_t size);
-
 enum pirn_loop_backend { PIRN_LOOP_DEFAULT, PIRN_LOOP_EPOLL, PIRN_LOOP_POLL };
 
 /* Zero in any field means its default. Copied. */
@@ -28,7 +23,9 @@ struct pirn_loop_config {
     enum pirn_loop_backend backend; /* epoll where there is one */
     size_t receive_buffer_bytes;    /* one for all connections; 256 KiB; 4 KiB to 16 MiB. A readable
                                      * event handles at most this much, then comes the next */
-    pirn_realloc_fn *realloc;       /* all memory of the loop and what belongs to it; realloc(3) */
+    pirn_realloc_fn *realloc;       /* all memory of the loop and what belongs to it; realloc(3). A
+                                     * program that posts from other threads needs one that they may
+                                     * call too */
     void *realloc_context;          /* given to realloc */
     pirn_random_fn *random;         /* getrandom(2), buffered, never shared with a forked child */
     void *random_context;

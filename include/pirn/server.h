@@ -124,6 +124,7 @@ struct pirn_stats {
     uint64_t refused;       /* requests answered with 4xx or 5xx, and sockets closed by a limit */
     uint64_t timeouts;      /* opening handshakes that took too long */
     uint64_t accept_pauses; /* times that descriptors or memory ran out */
+    struct pirn_deflate_totals deflate;
 };
 PIRN_API struct pirn_stats pirn_server_stats(const struct pirn_server *server);
 

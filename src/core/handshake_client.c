@@ -34,13 +34,13 @@ static int check_subprotocols(const struct pirn_client_handshake_config *config)
 
 static int check_offers(const struct pirn_client_handshake_config *config)
 {
-    struct pirn_extension extension;
+    struct pirn_extension_element extension;
     struct pirn_http_list list;
     struct pirn_str item;
     bool empty = true;
     pirn_http_list_init_value(&list, config->extensions);
     for (; pirn_http_list_next(&list, &item); empty = false)
-        if (pirn_extension_parse(&extension, item) != 0)
+        if (pirn_extension_element_parse(&extension, item) != 0)
             return PIRN_E_EXTENSION_HEADER;
     return config->extensions.data && empty ? PIRN_E_EXTENSION_HEADER : 0;
 }
@@ -234,9 +234,9 @@ static int check_extension(client *hs, const http_head *response, struct pirn_st
                            size_t index)
 {
     static const char name[] = "Sec-WebSocket-Extensions";
-    struct pirn_extension extension;
+    struct pirn_extension_element extension;
     struct pirn_http_list offers, chosen;
-    if (pirn_extension_parse(&extension, item) != 0)
+    if (pirn_extension_element_parse(&extension, item) != 0)
         return refuse(hs, PIRN_E_EXTENSION_HEADER, name, item, "is malformed");
     pirn_http_list_init_value(&offers, hs->config->extensions);
     if (!pirn__handshake_names_extension(offers, SIZE_MAX, extension.name))

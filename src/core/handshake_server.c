@@ -169,13 +169,13 @@ static int check_subprotocols(struct pirn_handshake *hs)
 static int check_extensions(struct pirn_handshake *hs)
 {
     static const char name[] = "Sec-WebSocket-Extensions";
-    struct pirn_extension extension;
+    struct pirn_extension_element extension;
     struct pirn_str item;
     bool empty = true;
     struct pirn_http_list list;
     pirn_http_list_init(&list, hs->request, pirn_cstr(name));
     for (; pirn_http_list_next(&list, &item); empty = false)
-        if (pirn_extension_parse(&extension, item) != 0)
+        if (pirn_extension_element_parse(&extension, item) != 0)
             return refuse(hs, PIRN_E_EXTENSION_HEADER, name, item, "is malformed");
     if (empty && pirn_http_find(hs->request, pirn_cstr(name)).data)
         return refuse(hs, PIRN_E_EXTENSION_HEADER, name, none, "is empty");
@@ -289,13 +289,13 @@ bool pirn_handshake_origin_allowed(const struct pirn_handshake *hs, bool secure,
 static int check_chosen_extensions(const struct pirn_handshake *hs, struct pirn_str extensions)
 {
     struct pirn_http_list chosen, offers;
-    struct pirn_extension extension;
+    struct pirn_extension_element extension;
     struct pirn_str item;
     bool empty = true;
     pirn_http_list_init_value(&chosen, extensions);
     pirn_http_list_init(&offers, hs->request, PIRN_STR("Sec-WebSocket-Extensions"));
     for (; pirn_http_list_next(&chosen, &item); empty = false) {
-        if (pirn_extension_parse(&extension, item) != 0)
+        if (pirn_extension_element_parse(&extension, item) != 0)
             return PIRN_E_EXTENSION_HEADER;
         if (!pirn__handshake_names_extension(offers, SIZE_MAX, extension.name))
             return PIRN_E_EXTENSION_UNKNOWN;

@@ -83,7 +83,7 @@ struct pirn_conn {
     uint8_t error; /* how it ended, if the endpoint does not know; below 256 */
 };
 
-_Static_assert(sizeof(struct pirn_conn) <= 232, "idle connections are small");
+_Static_assert(sizeof(struct pirn_conn) <= 240, "idle connections are small");
 
 /* Payload in the receive buffer that leaves from where it lies: it belongs behind the header that
  * ends at this place of the loop's chunk. */

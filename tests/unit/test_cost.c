@@ -81,12 +81,12 @@ static struct pirn_str fill(const char *begin, char c, size_t size)
 
 static void read_list(struct pirn_str value)
 {
-    struct pirn_extension extension;
+    struct pirn_extension_element extension;
     struct pirn_http_list list;
     struct pirn_str item;
     pirn_http_list_init_value(&list, value);
     while (pirn_http_list_next(&list, &item))
-        pirn_extension_parse(&extension, item);
+        pirn_extension_element_parse(&extension, item);
 }
 
 static void list_of_commas(size_t size)

@@ -1,4 +1,4 @@
-/* extension.c: cuts an element of Sec-WebSocket-Extensions from the left:
+/* extension_element.c: cuts an element of Sec-WebSocket-Extensions from the left:
  *
  *     extension = token *( OWS ";" OWS token [ OWS "=" OWS ( token / quoted token ) ] )
  *
@@ -11,7 +11,7 @@
 #include "http_write.h"
 
 struct parser {
-    struct pirn_extension *extension;
+    struct pirn_extension_element *extension;
     struct pirn_str rest;
     size_t unquoted; /* bytes of extension->unquoted in use */
 };
@@ -37,7 +37,7 @@ static bool take_token(struct parser *parser, struct pirn_str *token)
 
 static bool keep_unquoted(struct parser *parser, struct pirn_str run)
 {
-    struct pirn_extension *extension = parser->extension;
+    struct pirn_extension_element *extension = parser->extension;
     if (run.len > sizeof extension->unquoted - parser->unquoted)
         return false;
     for (size_t i = 0; i < run.len; i++)
@@ -77,7 +77,7 @@ static bool take_value(struct parser *parser, struct pirn_str *value)
 
 static bool take_param(struct parser *parser)
 {
-    struct pirn_extension *extension = parser->extension;
+    struct pirn_extension_element *extension = parser->extension;
     if (extension->param_count == PIRN_EXTENSION_MAX_PARAMS)
         return false;
     struct pirn_extension_param *param = &extension->params[extension->param_count++];
@@ -87,7 +87,7 @@ static bool take_param(struct parser *parser)
     return !take_char(parser, '=') || take_value(parser, &param->value);
 }
 
-int pirn_extension_parse(struct pirn_extension *extension, struct pirn_str item)
+int pirn_extension_element_parse(struct pirn_extension_element *extension, struct pirn_str item)
 {
     struct parser parser = {.extension = extension, .rest = item};
     extension->param_count = 0;
@@ -97,8 +97,8 @@ int pirn_extension_parse(struct pirn_extension *extension, struct pirn_str item)
     return good && parser.rest.len == 0 ? 0 : -PIRN_E_EXTENSION_HEADER;
 }
 
-const struct pirn_extension_param *pirn_extension_find(const struct pirn_extension *extension,
-                                                       struct pirn_str name)
+const struct pirn_extension_param *
+pirn_extension_element_find(const struct pirn_extension_element *extension, struct pirn_str name)
 {
     for (size_t i = 0; i < extension->param_count; i++)
         if (pirn_str_equal(extension->params[i].name, name))
@@ -113,7 +113,8 @@ static void add_token(struct pirn__http_writer *writer, struct pirn_str token)
     pirn__http_add_raw(writer, token);
 }
 
-int pirn_extension_write(const struct pirn_extension *extension, char *out, size_t cap)
+int pirn_extension_element_write(const struct pirn_extension_element *extension, char *out,
+                                 size_t cap)
 {
     if (extension->param_count > PIRN_EXTENSION_MAX_PARAMS)
         return -PIRN_E_ARGUMENT;

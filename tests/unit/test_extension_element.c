@@ -10,7 +10,7 @@
 #include <pirn/extension.h>
 #include <pirn/http.h>
 
-static struct pirn_extension extension;
+static struct pirn_extension_element extension;
 static char out[1024];
 
 static void assert_str(struct pirn_str actual, const char *expected)
@@ -26,9 +26,9 @@ static int parse_and_write(const char *text)
     char *copy = malloc(len ? len : 1);
     assert_non_null(copy);
     memcpy(copy, text, len);
-    int r = pirn_extension_parse(&extension, (struct pirn_str){copy, len});
+    int r = pirn_extension_element_parse(&extension, (struct pirn_str){copy, len});
     if (r == 0)
-        r = pirn_extension_write(&extension, out, sizeof out);
+        r = pirn_extension_element_write(&extension, out, sizeof out);
     free(copy);
     return r;
 }
@@ -107,7 +107,8 @@ static void malformed_extensions_are_refused(void **state)
             print_error("%s\n", rows[i]);
         assert_int_equal(r, -PIRN_E_EXTENSION_HEADER);
     }
-    assert_int_equal(pirn_extension_parse(&extension, PIRN_STR("a\0b")), -PIRN_E_EXTENSION_HEADER);
+    assert_int_equal(pirn_extension_element_parse(&extension, PIRN_STR("a\0b")),
+                     -PIRN_E_EXTENSION_HEADER);
 }
 
 /* Values with backslashes have room for 64 bytes, all together. */
@@ -142,14 +143,14 @@ static void escaped_values_have_a_limit(void **state)
 static void parameters_are_found(void **state)
 {
     (void)state;
-    assert_int_equal(pirn_extension_parse(&extension, PIRN_STR("x; a=1; b; a=2; B=3")), 0);
+    assert_int_equal(pirn_extension_element_parse(&extension, PIRN_STR("x; a=1; b; a=2; B=3")), 0);
     assert_str(extension.name, "x");
     assert_int_equal(extension.param_count, 4);
-    assert_str(pirn_extension_find(&extension, PIRN_STR("a"))->value, "1");
-    assert_str(pirn_extension_find(&extension, PIRN_STR("b"))->value, NULL);
-    assert_str(pirn_extension_find(&extension, PIRN_STR("B"))->value, "3");
-    assert_null(pirn_extension_find(&extension, PIRN_STR("c")));
-    assert_null(pirn_extension_find(&extension, PIRN_STR("")));
+    assert_str(pirn_extension_element_find(&extension, PIRN_STR("a"))->value, "1");
+    assert_str(pirn_extension_element_find(&extension, PIRN_STR("b"))->value, NULL);
+    assert_str(pirn_extension_element_find(&extension, PIRN_STR("B"))->value, "3");
+    assert_null(pirn_extension_element_find(&extension, PIRN_STR("c")));
+    assert_null(pirn_extension_element_find(&extension, PIRN_STR("")));
 }
 
 static void offers_are_read_from_a_list(void **state)
@@ -161,7 +162,7 @@ static void offers_are_read_from_a_list(void **state)
     size_t count = 0;
     pirn_http_list_init_value(&list, PIRN_STR("a; x=\"1\", b,, c; y"));
     for (; pirn_http_list_next(&list, &item); count++) {
-        assert_int_equal(pirn_extension_parse(&extension, item), 0);
+        assert_int_equal(pirn_extension_element_parse(&extension, item), 0);
         assert_str(extension.name, names[count]);
     }
     assert_int_equal(count, 3);
@@ -169,12 +170,12 @@ static void offers_are_read_from_a_list(void **state)
 
 static int write(const char *name, const char *param, const char *value, size_t cap)
 {
-    const struct pirn_extension made = {
+    const struct pirn_extension_element made = {
         .name = pirn_cstr(name),
         .param_count = 1,
         .params = {{pirn_cstr(param), pirn_cstr(value)}},
     };
-    return pirn_extension_write(&made, out, cap);
+    return pirn_extension_element_write(&made, out, cap);
 }
 
 static void only_tokens_are_written(void **state)
@@ -192,7 +193,7 @@ static void only_tokens_are_written(void **state)
         assert_int_equal(write("a", "b", bad[i], 64), -PIRN_E_TOKEN);
     }
     extension.param_count = PIRN_EXTENSION_MAX_PARAMS + 1;
-    assert_int_equal(pirn_extension_write(&extension, out, sizeof out), -PIRN_E_ARGUMENT);
+    assert_int_equal(pirn_extension_element_write(&extension, out, sizeof out), -PIRN_E_ARGUMENT);
 }
 
 int main(void)
