@@ -142,27 +142,6 @@ static void unlink_conn(struct pirn_conn *conn)
     conn->owner->count--;
 }
 
-/* Behind the connection in the same memory: the peer's address if it is kept, then the program's
- * bytes. */
-static size_t user_offset(const struct pirn__conn_owner *owner)
-{
-    size_t align = _Alignof(max_align_t);
-    size_t offset = sizeof(struct pirn_conn);
-    if (owner->config->keep_peer)
-        offset += sizeof(struct pirn__peer);
-    return owner->config->user_bytes > 0 ? (offset + align - 1) & ~(align - 1) : offset;
-}
-
-static size_t conn_size(const struct pirn__conn_owner *owner)
-{
-    return user_offset(owner) + owner->config->user_bytes;
-}
-
-static struct pirn__peer *kept_peer(const struct pirn_conn *conn)
-{
-    return (struct pirn__peer *)(uintptr_t)(conn + 1);
-}
-
 static void drop_bytes(struct pirn_conn *conn, struct pirn__bytes *bytes)
 {
     pirn__free(pirn__conn_loop(conn), bytes->data, bytes->cap);
@@ -205,7 +184,7 @@ static void tell(struct pirn_conn *conn)
     drop_busy(conn);
     unlink_conn(conn);
     owner->gone(owner, conn);
-    pirn__free(owner->loop, conn, conn_size(owner));
+    pirn__conn_free(conn);
 }
 
 static void on_end(struct pirn_loop *loop, struct pirn__task *task)
@@ -529,23 +508,18 @@ static bool share(struct pirn_loop *loop)
 static struct pirn_conn *make(struct pirn__conn_owner *owner, const struct pirn__conn_start *start)
 {
     const struct pirn_conn_config *config = owner->config;
-    struct pirn_conn *conn = share(owner->loop) ? pirn__alloc(owner->loop, conn_size(owner)) : NULL;
+    struct pirn_conn *conn = share(owner->loop) ? pirn__conn_alloc(owner, start) : NULL;
     if (!conn)
         return NULL;
-    conn->owner = owner;
     conn->watch = (struct pirn_watch){.ready = on_ready, .fd = start->fd};
     conn->at.timer.fire = on_timer;
     conn->handlers = start->handlers ? start->handlers : &config->handlers;
-    conn->subprotocol = start->subprotocol.data;
-    conn->subprotocol_len = (uint16_t)start->subprotocol.len;
     conn->context = start->context;
     conn->owner_data = start->owner_data;
-    if (config->keep_peer)
-        pirn__socket_peer(start->fd, kept_peer(conn));
     if (pirn_endpoint_init(&conn->endpoint, start->role, &config->endpoint, NULL, now_us(conn)) ==
         0)
         return conn;
-    pirn__free(owner->loop, conn, conn_size(owner));
+    pirn__conn_free(conn);
     return NULL;
 }
 
@@ -581,7 +555,7 @@ struct pirn_conn *pirn__conn_open(struct pirn__conn_owner *owner,
     if (!give_busy(conn) || !queue_output(conn, start) ||
         pirn_loop_watch(owner->loop, &conn->watch, PIRN_READABLE) != 0) {
         drop_busy(conn);
-        pirn__free(owner->loop, conn, conn_size(owner));
+        pirn__conn_free(conn);
         return NULL;
     }
     conn->flags |= PIRN__AT_WORK;
@@ -659,13 +633,6 @@ size_t pirn_conn_buffered(const struct pirn_conn *conn)
     return pirn__conn_busy(conn) ? pirn__conn_busy(conn)->queued : 0;
 }
 
-void *pirn_conn_user(const struct pirn_conn *conn)
-{
-    if (conn->owner->config->user_bytes == 0)
-        return NULL;
-    return (char *)(uintptr_t)conn + user_offset(conn->owner);
-}
-
 void pirn_conn_set_context(struct pirn_conn *conn, void *context)
 {
     conn->context = context;
@@ -684,18 +651,6 @@ struct pirn_loop *pirn_conn_loop(const struct pirn_conn *conn)
 enum pirn_endpoint_state pirn_conn_state(const struct pirn_conn *conn)
 {
     return conn->flags & PIRN__DONE ? PIRN_CLOSED : pirn_endpoint_state(&conn->endpoint);
-}
-
-struct pirn_str pirn_conn_subprotocol(const struct pirn_conn *conn)
-{
-    return (struct pirn_str){conn->subprotocol, conn->subprotocol_len};
-}
-
-const char *pirn_conn_peer(const struct pirn_conn *conn, char *text, size_t cap)
-{
-    if (conn->owner->config->keep_peer)
-        return pirn__peer_text(kept_peer(conn), text, cap);
-    return pirn__socket_peer_text(conn->watch.fd, text, cap);
 }
 
 uint64_t pirn_conn_rtt_us(const struct pirn_conn *conn)

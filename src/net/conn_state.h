@@ -28,8 +28,9 @@ enum pirn__conn_flag {
     PIRN__HUNG_UP = 0x80, /* while paused; not watched, or the loop would spin */
     PIRN__MORE = 0x100,   /* the last read filled its buffer: there may be more behind it */
     PIRN__CLOSE_LEFT = 0x200,
-    PIRN__MISSED = 0x400, /* the timer fired in a pause */
-    PIRN__EXCUSED = 0x800 /* for a pause, and nothing has been delivered since */
+    PIRN__MISSED = 0x400,  /* the timer fired in a pause */
+    PIRN__EXCUSED = 0x800, /* for a pause, and nothing has been delivered since */
+    PIRN__NAMED = 0x1000   /* a subprotocol lies behind it */
 };
 
 /* Bytes that wait to leave: whole frames, but the first may have left in part. */
@@ -63,7 +64,8 @@ struct pirn__busy {
     char reason[PIRN_CLOSE_REASON_MAX];
 };
 
-/* All that an idle connection costs: 256 bytes with an allocator's own and the server's share. */
+/* All that an idle connection costs: 256 bytes with an allocator's own and the server's share. What
+ * not every one has lies behind it in the same memory: see conn_memory.c. */
 struct pirn_conn {
     struct pirn_endpoint endpoint;
     struct pirn_watch watch;
@@ -74,16 +76,14 @@ struct pirn_conn {
     struct pirn__conn_owner *owner;
     struct pirn_conn *next, **link; /* in owner->first */
     const struct pirn_handlers *handlers;
-    const char *subprotocol;
     void *context, *owner_data;
-    uint16_t subprotocol_len;
     uint16_t flags;
     uint16_t system_error;
     uint8_t phase;
     uint8_t error; /* how it ended, if the endpoint does not know; below 256 */
 };
 
-_Static_assert(sizeof(struct pirn_conn) <= 240, "idle connections are small");
+_Static_assert(sizeof(struct pirn_conn) <= 232, "idle connections are small");
 
 /* Payload in the receive buffer that leaves from where it lies: it belongs behind the header that
  * ends at this place of the loop's chunk. */
@@ -152,6 +152,13 @@ void pirn__conn_note(struct pirn_conn *conn, enum pirn_error error, int system_e
 /* The socket is closed, by a reset if so wanted, and on_close told at the end of the turn. What was
  * known before of the cause remains. */
 void pirn__conn_finish(struct pirn_conn *conn, enum pirn_error error, int system_error, bool reset);
+
+/* ---- conn_memory.c */
+
+/* Takes the memory of a connection, and sets what of it lies behind the struct. NULL without. */
+struct pirn_conn *pirn__conn_alloc(struct pirn__conn_owner *owner,
+                                   const struct pirn__conn_start *start);
+void pirn__conn_free(struct pirn_conn *conn);
 
 /* ---- conn_receive.c */
 

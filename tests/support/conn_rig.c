@@ -224,13 +224,14 @@ struct pirn_conn *rig_connect(struct rig *rig, int *peer)
         memcpy(input, rig->input, rig->input_len);
     struct pirn__conn_start start = {.fd = pair[0],
                                      .role = rig->role,
-                                     .subprotocol = PIRN_STR("chat"),
                                      .context = rig,
                                      .owner_data = &rig->owner,
                                      .output = rig->output,
                                      .output_len = rig->output_len,
                                      .input = input,
                                      .input_len = rig->input_len};
+    if (!rig->plain)
+        start.subprotocol = PIRN_STR("chat");
     struct pirn_conn *conn = pirn__conn_open(&rig->owner, &start);
     if (!conn)
         close(pair[0]);
