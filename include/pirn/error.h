@@ -2,7 +2,8 @@
  *
  * A function that can fail returns an int: 0 or a count when it succeeds, minus an error when it
  * does not (-PIRN_E_STATE). Errors below 100 are the caller's or the machine's, 100-199 are
- * violations of the framing protocol, 200-299 of the opening handshake. */
+ * violations of the framing protocol, 200-299 of the opening handshake, 300-399 keep a client from
+ * getting that far. */
 #ifndef PIRN_ERROR_H
 #define PIRN_ERROR_H
 
@@ -35,6 +36,7 @@ extern "C" {
     X(URL, 28, "not a WebSocket URL")                                                              \
     X(TEXT_UTF8, 29, "text to send is not UTF-8")                                                  \
     X(UNSUPPORTED, 30, "not built into this library")                                              \
+    X(PROXY_URL, 31, "not the URL of a proxy")                                                     \
     X(RSV, 100, "reserved bit set without an extension")                                           \
     X(OPCODE, 101, "reserved opcode")                                                              \
     X(UNMASKED, 102, "frame from a client is not masked")                                          \
@@ -81,7 +83,14 @@ extern "C" {
     X(EXTENSION_UNKNOWN, 220, "server chose an extension that was not offered")                    \
     X(HANDSHAKE_TIMEOUT, 221, "opening handshake took too long")                                   \
     X(EXTENSION_ANSWER, 222, "server's answer to an extension offer makes no sense")               \
-    X(EXTENSION_REQUIRED, 223, "server did not agree on an extension that is required")
+    X(EXTENSION_REQUIRED, 223, "server did not agree on an extension that is required")            \
+    X(RESOLVE, 300, "host name could not be resolved")                                             \
+    X(RESOLVE_TIMEOUT, 301, "resolver took too long")                                              \
+    X(CONNECT_TIMEOUT, 302, "connecting took too long")                                            \
+    X(PROXY_REFUSED, 303, "proxy refused to connect")                                              \
+    X(PROXY_AUTHENTICATION, 304, "proxy wants other credentials")                                  \
+    X(PROXY_ANSWER, 305, "proxy's answer makes no sense")                                          \
+    X(PROXY_TIMEOUT, 306, "proxy took too long")
 
 enum pirn_error {
 #define PIRN_ERROR_ENUM(name, number, text) PIRN_E_##name = number,
