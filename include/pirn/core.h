@@ -2,6 +2,8 @@
 #ifndef PIRN_CORE_H
 #define PIRN_CORE_H
 
+#include <pirn/auth.h>
+#include <pirn/backoff.h>
 #include <pirn/base.h>
 #include <pirn/close.h>
 #include <pirn/deflate.h>

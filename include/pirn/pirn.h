@@ -3,6 +3,7 @@
 #define PIRN_PIRN_H
 
 #include <pirn/conn.h>
+#include <pirn/cookies.h>
 #include <pirn/core.h>
 #include <pirn/loop.h>
 #include <pirn/server.h>
