@@ -83,6 +83,7 @@ struct pirn_loop {
     void *backend_state;
     pirn__clock_fn *clock;
     struct pirn__loop_shared shared;
+    void *receive_memory;    /* in which shared.receive lies */
     struct pirn__task tasks; /* head of a ring, so that removing needs no loop */
     size_t watched;          /* without the loop's own */
     unsigned ready_count;
