@@ -23,7 +23,9 @@
 #ifndef PIRN_CLIENT_H
 #define PIRN_CLIENT_H
 
+#include <pirn/backoff.h>
 #include <pirn/conn.h>
+#include <pirn/cookies.h>
 #include <pirn/handshake.h>
 #include <pirn/http.h>
 
@@ -32,8 +34,7 @@ extern "C" {
 #endif
 
 struct pirn_client;
-struct pirn_cookies; /* of pirn/cookies.h */
-struct pirn_tls;     /* of pirn/tls.h */
+struct pirn_tls; /* of pirn/tls.h */
 
 /* What a client is about to do. */
 enum pirn_client_step {
@@ -55,7 +56,7 @@ PIRN_API const char *pirn_client_step_name(enum pirn_client_step step);
 struct pirn_client_progress {
     enum pirn_client_step step;
     unsigned attempt; /* which it is, from 1; since the last connection that was stable */
-    uint64_t wait_ms; /* PIRN_STEP_WAIT: until the next one; else 0 */
+    uint32_t wait_ms; /* PIRN_STEP_WAIT: until the next one; else 0 */
     const char *text; /* one printable line, such as "resolve: example.org" */
 };
 
@@ -66,7 +67,7 @@ struct pirn_client_failure {
     struct pirn_close_info info;
     int status;   /* of the server's answer, or of the proxy's for layer proxy; 0: none came */
     bool retries; /* another attempt follows, in wait_ms */
-    uint64_t wait_ms;
+    uint32_t wait_ms;
 };
 
 /* Times in ms, PIRN_OFF for none. Each step's is for all of that step in one attempt; redirects
@@ -81,23 +82,13 @@ struct pirn_client_timeouts {
 };
 
 /* Whether and when a client connects again by itself, after an attempt that failed and after a
- * connection that was lost.
- *
- * It does not when it would be of no use: after what pirn_close_retry() calls PIRN_RETRY_NEVER
- * (1000, 1002, 1003, 1007, 1008, 1010, 3000, 3003, 4000-4999 ...), whether the peer said so or the
- * peer's fault made us say so; after an answer by which the server means it (all but 408, 425, 429
- * and 500 to 599), or that is none of a WebSocket server's; after a certificate that is not
- * trusted; after pirn_conn_close() and pirn_conn_terminate() by the program, which may call
- * pirn_client_reconnect() from on_close or on_end if it knows better.
- *
- * The first time after a connection of PIRN_RETRY_AT_ONCE (it broke) is without a wait; all others
- * wait at random from 0 to first_ms, twice that the next time, and so on up to max_ms (exponential
- * back-off with full jitter); and longer if the server asked for it with Retry-After (up to a day).
- */
+ * connection that was lost: as pirn_retry_judge() and pirn_retry_delay_ms() of pirn/backoff.h say,
+ * from close code, HTTP status with Retry-After, and error. Not after pirn_conn_close() and
+ * pirn_conn_terminate() by the program, which may call pirn_client_reconnect() from on_close,
+ * on_failure or on_end when it knows better. */
 struct pirn_reconnect_config {
     bool on;
-    uint32_t first_ms;     /* 1 s */
-    uint32_t max_ms;       /* 30 s */
+    struct pirn_backoff backoff;
     unsigned max_attempts; /* attempts that fail, one after the other; 0: no limit */
     uint32_t stable_ms;    /* a connection that lived so long begins the count anew; 10 s */
 };
@@ -111,8 +102,6 @@ enum pirn_queue_policy {
 
 #define PIRN_DEFAULT_CLIENT_STEP_TIMEOUT_MS  10000
 #define PIRN_DEFAULT_CLIENT_TOTAL_TIMEOUT_MS 30000
-#define PIRN_DEFAULT_CLIENT_FIRST_WAIT_MS    1000
-#define PIRN_DEFAULT_CLIENT_MAX_WAIT_MS      30000
 #define PIRN_DEFAULT_CLIENT_STABLE_MS        10000
 #define PIRN_DEFAULT_CLIENT_QUEUE_BYTES      ((size_t)1 << 20)
 #define PIRN_CLIENT_MAX_INTERIM              16 /* 1xx answers before the one that counts */
