@@ -17,6 +17,10 @@ struct pirn__dial;
 #define PIRN__DIAL_HOST_MAX           255 /* bytes of a host name */
 #define PIRN__DIAL_TEXT_CAP           256
 
+/* What it is about to do; told as it happens, also again for a second look-up. To whom: the name
+ * that is looked up, the address that is tried, the proxy that is asked; one printable line. */
+enum pirn__dial_step { PIRN__DIAL_RESOLVING, PIRN__DIAL_CONNECTING, PIRN__DIAL_PROXYING };
+
 /* Copied, with all strings, by pirn__dial_start(). Zero in a timeout means its default. */
 struct pirn__dial_target {
     struct pirn_str host; /* a name or an address; an IPv6 address without brackets */
@@ -29,6 +33,9 @@ struct pirn__dial_target {
     uint32_t proxy_timeout_ms;        /* from the connection to the proxy until its consent */
     const struct pirn__ip *addresses; /* what host stands for, if it is known already: then */
     size_t address_count;             /* nothing is looked up. Their ports are replaced */
+    /* NULL: nobody wants to know. From the loop, never from inside start; pirn__dial_cancel() is
+     * legal in it. context is done's. */
+    void (*step)(void *context, enum pirn__dial_step step, const char *to);
 };
 
 struct pirn__dial_failure {
