@@ -8,7 +8,7 @@
 #include <pirn/error.h>
 
 #include "chars.h"
-#include "http_write.h"
+#include "extension_parts.h"
 
 struct parser {
     struct pirn_extension_element *extension;
@@ -113,22 +113,32 @@ static void add_token(struct pirn__http_writer *writer, struct pirn_str token)
     pirn__http_add_raw(writer, token);
 }
 
+void pirn__extension_add(struct pirn__http_writer *writer,
+                         const struct pirn_extension_element *element)
+{
+    if (element->param_count > PIRN_EXTENSION_MAX_PARAMS)
+        pirn__http_refuse(writer, PIRN_E_ARGUMENT);
+    if (writer->error)
+        return;
+    if (writer->text.len > 0)
+        pirn__http_add_raw(writer, PIRN_STR(", "));
+    add_token(writer, element->name);
+    for (size_t i = 0; i < element->param_count; i++) {
+        const struct pirn_extension_param *param = &element->params[i];
+        pirn__http_add_raw(writer, PIRN_STR("; "));
+        add_token(writer, param->name);
+        if (!param->value.data)
+            continue;
+        pirn__http_add_raw(writer, PIRN_STR("="));
+        add_token(writer, param->value);
+    }
+}
+
 int pirn_extension_element_write(const struct pirn_extension_element *extension, char *out,
                                  size_t cap)
 {
-    if (extension->param_count > PIRN_EXTENSION_MAX_PARAMS)
-        return -PIRN_E_ARGUMENT;
     struct pirn__http_writer writer;
     pirn__http_begin(&writer, out, cap);
-    add_token(&writer, extension->name);
-    for (size_t i = 0; i < extension->param_count; i++) {
-        const struct pirn_extension_param *param = &extension->params[i];
-        pirn__http_add_raw(&writer, PIRN_STR("; "));
-        add_token(&writer, param->name);
-        if (!param->value.data)
-            continue;
-        pirn__http_add_raw(&writer, PIRN_STR("="));
-        add_token(&writer, param->value);
-    }
+    pirn__extension_add(&writer, extension);
     return pirn__http_end(&writer);
 }
