@@ -122,16 +122,16 @@ struct pirn_endpoint {
         uint64_t message_len; /* bytes of the current message so far */
         uint64_t detail;      /* after a failure: what it is about: an offset, a length, a code */
     };
-    uint64_t now_us;          /* as of the last call that told the time */
-    uint64_t ping_us;         /* when the latest keep-alive Ping was due, at first of init() */
-    uint64_t wake_us;         /* when tick() has something to do; UINT64_MAX: never */
-    uint32_t rtt_us;          /* of the latest answered keep-alive Ping */
-    uint32_t ping_number;     /* payload of the latest keep-alive Ping */
-    uint32_t fragments;       /* frames of the current message so far */
-    uint32_t flags;           /* see endpoint_parts.h */
-    uint32_t max_whole_bytes; /* of a message in one frame: the limits of config, or less */
-    uint16_t sent_code;       /* of our Close; 0: empty or none */
-    uint16_t received_code;   /* of the peer's Close; 0: empty or none */
+    uint64_t now_us;        /* as of the last call that told the time */
+    uint64_t ping_us;       /* when the latest keep-alive Ping was due, at first of init() */
+    uint64_t wake_us;       /* when tick() has something to do; UINT64_MAX: never */
+    uint32_t rtt_us;        /* of the latest answered keep-alive Ping */
+    uint32_t ping_number;   /* payload of the latest keep-alive Ping */
+    uint32_t fragments;     /* frames of the current message so far */
+    uint32_t flags;         /* see endpoint_parts.h */
+    uint32_t whole_below;   /* longer messages do not take the short way; 0: none does */
+    uint16_t sent_code;     /* of our Close; 0: empty or none */
+    uint16_t received_code; /* of the peer's Close; 0: empty or none */
     uint8_t header[PIRN_FRAME_HEADER_MAX];     /* of the current frame; see endpoint_receive.c */
     uint8_t header_len;                        /* bytes of a header that has come in part */
     uint8_t reading;                           /* what next() expects; see endpoint_parts.h */
@@ -139,7 +139,7 @@ struct pirn_endpoint {
     struct pirn_utf8 utf8;                     /* of the text message being received */
     struct pirn_utf8 sending_utf8;             /* of the one being sent in fragments */
     uint8_t message_opcode;                    /* of the message being received; 0: none */
-    uint8_t sending_opcode;                    /* of the message being sent in fragments; 0: none */
+    uint8_t sending;                           /* of the message being sent; see endpoint_parts.h */
     uint8_t arriving_len, pong_len, close_len; /* bytes in the slots */
 };
 
@@ -200,7 +200,8 @@ PIRN_API bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *ev
 PIRN_API size_t pirn_endpoint_unfeed(struct pirn_endpoint *ep);
 
 /* Whether next() may have an event although everything fed is used up: an extension has not given
- * all that it made of it. Never without extensions. */
+ * all that it made of it. It needs slots then, as it does after feed(), which may also come first.
+ * Never without extensions. */
 PIRN_API bool pirn_endpoint_is_pending(const struct pirn_endpoint *ep);
 
 /* How many payload bytes of the current frame have not come yet: a program may read that many
@@ -268,6 +269,8 @@ PIRN_API int64_t pirn_endpoint_send(struct pirn_endpoint *ep, enum pirn_opcode t
  * change nothing: as pirn_endpoint_frame(), -PIRN_E_STATE also when one is begun. */
 PIRN_API int pirn_endpoint_begin(struct pirn_endpoint *ep, const struct pirn_message_plan *plan);
 
+#define PIRN_OUTGOING_HELD 64
+
 /* Part of a message, or all of it, on its way out. Made anew for each part. */
 struct pirn_outgoing {
     enum pirn_opcode type;
@@ -277,6 +280,11 @@ struct pirn_outgoing {
     bool fin;   /* the message ends with it */
     bool flush; /* all that was given so far leaves, though the message does not end */
     bool done;  /* set: all is taken, and all that had to leave has been written */
+
+    bool checked; /* private, as is the rest: zero at first */
+    uint8_t held_at, held_len;
+    uint8_t
+        held[PIRN_OUTGOING_HELD]; /* changed in place by an extension, not yet taken by the next */
 };
 
 #define PIRN_ENCODE_MIN 256 /* bytes of room that pirn_endpoint_encode() needs */

@@ -60,6 +60,7 @@ extern "C" {
     X(STALLED, 120, "peer took no data before the stall timeout")                                  \
     X(COMPRESSED_DATA, 121, "compressed data is broken")                                           \
     X(COMPRESSED_WINDOW, 122, "compressed data refers back further than was agreed on")            \
+    X(EXTENSION_DATA, 123, "frame breaks the rules of its extension")                              \
     X(REQUEST_LINE, 200, "request line is malformed")                                              \
     X(STATUS_LINE, 201, "status line is malformed")                                                \
     X(HTTP_VERSION, 202, "HTTP version is not 1.1")                                                \

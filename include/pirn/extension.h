@@ -6,11 +6,10 @@
  * memory of the program's; the states of a connection lie one behind the other, the first nearest
  * to the program, the last nearest to the wire, in the order of the answer.
  *
- *     server: n = pirn_extension_accept(ours, count, &hs, states, sizeof states, value, sizeof
- * value)
+ *     server: n = pirn_extension_accept(ours, count, &hs, states, sizeof states, value, cap)
  *             ... pirn_handshake_write_accept(..., value, ...) ...
  *             pirn_endpoint_extend(&ep, states);
- *     client: pirn_extension_offer(ours, count, value, sizeof value)
+ *     client: pirn_extension_offer(ours, count, value, cap)
  *             ... pirn_client_handshake_write(), _read_response() ...
  *             n = pirn_extension_confirm(ours, count, &response, states, sizeof states, detail)
  *             pirn_endpoint_extend(&ep, states);
@@ -105,9 +104,10 @@ struct pirn_message_plan {
 
 /* One step of a transformation that may change lengths. in is taken from the front; out is written.
  * A step takes and gives as much as it can: called again with what is left of in, and more behind
- * it, until there is no more and it was not `pending`. */
+ * it, until there is no more and it was not `pending`. What a step gave before it found an error is
+ * delivered. */
 struct pirn_transform {
-    const uint8_t *in;
+    const uint8_t *in; /* moves on, as in_len goes down */
     size_t in_len;
     bool end;   /* the message ends with in */
     bool flush; /* sending: all that was taken shall be in out, so that the peer can read it */
@@ -120,8 +120,10 @@ struct pirn_transform {
 };
 
 /* An extension with its settings; shared by any number of connections of one thread, and unchanged
- * while they live. Functions that it has no use for are NULL. Those that return int return 0, or a
- * negative error, with which the endpoint fails: RFC 6455, 7.1.7. */
+ * while they live. Functions that it has no use for are NULL; without offer or confirm it is of no
+ * use to clients, without accept of none to servers. Those that return int return 0 or a negative
+ * error, such as -PIRN_E_EXTENSION_DATA: when receiving the endpoint fails with it (RFC 6455,
+ * 7.1.7), when sending pirn_endpoint_encode() returns it. */
 struct pirn_extension {
     struct pirn_str name; /* its token */
     size_t state_bytes;   /* of a state, from sizeof(struct pirn_extension_state) on */
@@ -136,8 +138,8 @@ struct pirn_extension {
     /* It looks at all messages, also at those without its bits: no frame passes by it. */
     bool every_message;
 
-    /* Client. Writes the index-th offer, best first; false when there are no more. The element's
-     * slices must outlive the extension's next call. */
+    /* Client. Writes the index-th offer, best first; false when there are no more. The element has
+     * its name and no parameters; the slices of what is added must live until the next call. */
     bool (*offer)(const struct pirn_extension *extension, unsigned index,
                   struct pirn_extension_element *offer);
 
@@ -166,10 +168,9 @@ struct pirn_extension {
     /* Transforms what is received; only with `resizes`. */
     int (*receive)(struct pirn_extension_state *state, struct pirn_transform *step);
 
-    /* Changes data in place that is received; offset is where it stands in the message, as it is
-     * at this place between wire and program. */
-    int (*receive_in_place)(struct pirn_extension_state *state, uint8_t *data, size_t len,
-                            uint64_t offset);
+    /* Changes data in place that is received. The pieces of a message come in their order, each
+     * once. */
+    int (*receive_in_place)(struct pirn_extension_state *state, uint8_t *data, size_t len);
 
     /* A frame with an opcode of its own has come, or a piece of one: opcodes 3 to 7 as messages do,
      * and continued as they are, untransformed; 11 to 15 always whole, at most 125 bytes. The event
@@ -177,18 +178,18 @@ struct pirn_extension {
      */
     int (*receive_own)(struct pirn_extension_state *state, const struct pirn_event *event);
 
-    /* A message is about to be sent. Returns the RSV bits of its first frame, and sets
-     * state->sending if it transforms the message. */
+    /* A message is about to be sent. Returns the RSV bits of its first frame (those of rsv_every
+     * are in all its frames), and sets state->sending if it transforms the message. */
     unsigned (*begin_send)(struct pirn_extension_state *state,
                            const struct pirn_message_plan *plan);
 
     /* As receive and receive_in_place, the other way. */
     int (*send)(struct pirn_extension_state *state, struct pirn_transform *step);
-    int (*send_in_place)(struct pirn_extension_state *state, uint8_t *data, size_t len,
-                         uint64_t offset);
+    int (*send_in_place)(struct pirn_extension_state *state, uint8_t *data, size_t len);
 
-    /* A message that lay before the program whole was transformed, and has become no shorter: true
-     * if it may go as it was, and forgets the transformation; then its bits are not set. */
+    /* A message that lay before the program whole was transformed by send() alone, and has become
+     * no shorter: true if it may go as it was, and forgets the transformation; then its bits are
+     * not set. */
     bool (*undo_send)(struct pirn_extension_state *state);
 };
 

@@ -27,11 +27,6 @@ static uint64_t later(uint64_t from_us, uint32_t ms)
     return ms == PIRN_OFF || from_us > UINT64_MAX - us ? PIRN__NEVER : from_us + us;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 int pirn_endpoint_init(struct pirn_endpoint *ep, enum pirn_role role,
                        const struct pirn_endpoint_config *config, struct pirn_control_slots *slots,
                        uint64_t now_us)
@@ -47,8 +42,7 @@ int pirn_endpoint_init(struct pirn_endpoint *ep, enum pirn_role role,
         .now_us = now_us,
         .ping_us = now_us,
     };
-    ep->max_whole_bytes =
-        (uint32_t)least(UINT32_MAX, least(pirn__max_message_bytes(ep), pirn__max_frame_bytes(ep)));
+    pirn_endpoint_extend(ep, NULL);
     ep->wake_us = later(now_us, pirn__ping_interval_ms(ep));
     return 0;
 }
@@ -113,6 +107,7 @@ void pirn__endpoint_end(struct pirn_endpoint *ep, enum pirn__reading reading,
     ep->in = ep->in_end = NULL;
     ep->arriving_len = 0;
     ep->wake_us = PIRN__NEVER;
+    pirn__extend_end_message(ep);
 }
 
 int pirn__endpoint_queue_close(struct pirn_endpoint *ep, int code, struct pirn_str reason)
@@ -200,8 +195,8 @@ static bool keep_alive(struct pirn_endpoint *ep)
     ep->ping_us = ep->now_us;
     ep->ping_number++;
     ep->flags |= PIRN__PING_WAITS | PIRN__PING_UNANSWERED | PIRN__RTT_WANTED;
-    ep->wake_us = least(later(ep->ping_us, pirn__ping_interval_ms(ep)),
-                        later(ep->ping_us, pirn__ping_timeout_ms(ep)));
+    ep->wake_us = pirn__least(later(ep->ping_us, pirn__ping_interval_ms(ep)),
+                              later(ep->ping_us, pirn__ping_timeout_ms(ep)));
     return true;
 }
 

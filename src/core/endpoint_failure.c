@@ -13,7 +13,7 @@ static const struct failure {
     const char *text;
 } failures[] = {
     {PIRN_E_NONE, 0, ""},
-    {PIRN_E_RSV, PIRN_CLOSE_PROTOCOL_ERROR, "$r set without an extension"},
+    {PIRN_E_RSV, PIRN_CLOSE_PROTOCOL_ERROR, "$r set $s"},
     {PIRN_E_OPCODE, PIRN_CLOSE_PROTOCOL_ERROR, "reserved opcode $x"},
     {PIRN_E_UNMASKED, PIRN_CLOSE_PROTOCOL_ERROR, NULL},
     {PIRN_E_MASKED, PIRN_CLOSE_PROTOCOL_ERROR, NULL},
@@ -31,12 +31,15 @@ static const struct failure {
     {PIRN_E_CLOSE_REASON_RECEIVED, PIRN_CLOSE_INVALID_DATA, "close reason $u"},
     {PIRN_E_UTF8, PIRN_CLOSE_INVALID_DATA, "text $u"},
     {PIRN_E_FRAME_TOO_BIG, PIRN_CLOSE_MESSAGE_TOO_BIG, "frame of $d bytes is over the limit of $f"},
-    {PIRN_E_MESSAGE_TOO_BIG, PIRN_CLOSE_MESSAGE_TOO_BIG,
-     "message of $d bytes is over the limit of $m"},
+    {PIRN_E_MESSAGE_TOO_BIG, PIRN_CLOSE_MESSAGE_TOO_BIG, "message $bis over the limit of $m"},
     {PIRN_E_FRAGMENTS, PIRN_CLOSE_POLICY_VIOLATION, "message has more than $n fragments"},
     {PIRN_E_PING_TIMEOUT, PIRN_CLOSE_INTERNAL_ERROR, "ping timeout: no pong within $p ms"},
     {PIRN_E_CLOSE_TIMEOUT, 0, "no close frame within $c ms"},
     {PIRN_E_EOF, 0, "$e"},
+    {PIRN_E_MEMORY, PIRN_CLOSE_INTERNAL_ERROR, NULL},
+    {PIRN_E_COMPRESSED_DATA, PIRN_CLOSE_INVALID_DATA, NULL},
+    {PIRN_E_COMPRESSED_WINDOW, PIRN_CLOSE_PROTOCOL_ERROR, NULL},
+    {PIRN_E_EXTENSION_DATA, PIRN_CLOSE_PROTOCOL_ERROR, NULL},
 };
 
 static const struct failure *find(unsigned error)
@@ -52,6 +55,11 @@ int pirn__failure_close_code(enum pirn_error error)
     return find(error)->close_code;
 }
 
+enum pirn_error pirn__failure_of(int error)
+{
+    return find((unsigned)error)->error != 0 ? (enum pirn_error)error : PIRN_E_EXTENSION_DATA;
+}
+
 static void add_utf8(struct pirn__text *text, uint64_t offset)
 {
     if (offset == PIRN__NO_OFFSET) {
@@ -62,7 +70,17 @@ static void add_utf8(struct pirn__text *text, uint64_t offset)
     pirn__text_add_number(text, offset);
 }
 
-static const char *rsv_names(unsigned rsv)
+/* Of a message whose end was not waited for nobody knows it. */
+static void add_size(struct pirn__text *text, uint64_t bytes)
+{
+    if (bytes == PIRN__UNKNOWN)
+        return;
+    pirn__text_add_cstr(text, "of ");
+    pirn__text_add_number(text, bytes);
+    pirn__text_add_cstr(text, " bytes ");
+}
+
+static const char *rsv_names(uint64_t rsv)
 {
     static const char *const names[8] = {
         "",     "RSV3",          "RSV2",          "RSV2 and RSV3",
@@ -80,6 +98,9 @@ static void add_part(struct pirn__text *text, const struct pirn_endpoint *ep, ch
 {
     const unsigned opcode = ep->header[0] & PIRN__OPCODE_BITS;
     switch (part) {
+    case 'b':
+        add_size(text, ep->detail);
+        break;
     case 'c':
         pirn__text_add_number(text, pirn__close_timeout_ms(ep));
         break;
@@ -105,7 +126,11 @@ static void add_part(struct pirn__text *text, const struct pirn_endpoint *ep, ch
         pirn__text_add_number(text, pirn__ping_timeout_ms(ep));
         break;
     case 'r':
-        pirn__text_add_cstr(text, rsv_names((ep->header[0] & PIRN__RSV_BITS) >> PIRN__RSV_SHIFT));
+        pirn__text_add_cstr(text, rsv_names(ep->detail >> PIRN__RSV_SHIFT & 7));
+        break;
+    case 's':
+        pirn__text_add_cstr(text, ep->extensions ? "where no extension allows it"
+                                                 : "without an extension");
         break;
     case 'u':
         add_utf8(text, ep->detail);

@@ -1,7 +1,9 @@
 /* endpoint_parts.h: what the endpoint_*.c files share.
  *
  * endpoint.c: state, time and the end. endpoint_receive.c: feed() and next(). endpoint_send.c: all
- * that is written. endpoint_failure.c: what each failure says and closes with. */
+ * that is written, but for endpoint_encode.c: messages that extensions transform on their way out.
+ * endpoint_extend.c: what extensions claim, and messages that they transform on their way in.
+ * endpoint_failure.c: what each failure says and closes with. */
 #ifndef PIRN_CORE_ENDPOINT_PARTS_H
 #define PIRN_CORE_ENDPOINT_PARTS_H
 
@@ -11,6 +13,7 @@
 enum pirn__reading {
     PIRN__READ_HEADER = 0, /* a frame, of whose header header_len bytes have come */
     PIRN__READ_DATA,       /* frame_left bytes of a data frame */
+    PIRN__READ_EXTENDED,   /* the same, and extensions transform the message */
     PIRN__READ_CONTROL,    /* frame_left bytes of a control frame, after arriving_len in the slot */
     PIRN__READ_FAILURE,    /* nothing, but the event of a failure is owed */
     PIRN__READ_NOTHING
@@ -28,11 +31,32 @@ enum pirn__flag {
     PIRN__RTT_WANTED = 0x40,      /* the Pong of the latest keep-alive Ping has not come */
     PIRN__CLIENT = 0x80,          /* lies where MASK lies in a header: one of the two is set */
     PIRN__LOCAL = 0x100,          /* who began the end */
-    PIRN__REMOTE = 0x200
+    PIRN__REMOTE = 0x200,
+    PIRN__EVERY = 0x400,    /* an extension wants to see every message */
+    PIRN__RESIZED = 0x800,  /* an extension changes the length of the message being received */
+    PIRN__PENDING = 0x1000, /* and has not given all that it made of it */
+    PIRN__FED = 0x2000      /* extensions have taken some of the message being sent */
+};
+
+/* ep->sending. 0 between messages, but PIRN__ENCODED if an extension wants to see every one. */
+enum pirn__sending {
+    PIRN__SENDING_OPCODE = 0x07, /* of the message that was begun; 0: none */
+    PIRN__ENCODED = 0x08,        /* it goes, or must begin, by way of the extensions */
+    PIRN__SENDING_RSV = 0x70,    /* bits of its next frame */
+    PIRN__UNTOUCHED = 0x80,      /* no frame of it has left */
+    PIRN__BROKEN = PIRN__ENCODED | PIRN__UNTOUCHED /* without an opcode: it cannot be ended */
+};
+
+/* What a step of next() came to. */
+enum pirn__taken {
+    PIRN__NOTHING, /* bytes are missing */
+    PIRN__EVENT,
+    PIRN__SILENT /* something that is no event: there may be more */
 };
 
 #define PIRN__NEVER            UINT64_MAX
 #define PIRN__NO_OFFSET        UINT64_MAX /* detail of a text that ends inside a character */
+#define PIRN__UNKNOWN          0 /* detail of a message that is too big by who knows what */
 #define PIRN__PING_PAYLOAD_LEN 8
 
 static inline bool pirn__is_client(const struct pirn_endpoint *ep)
@@ -81,6 +105,11 @@ static inline uint32_t pirn__close_timeout_ms(const struct pirn_endpoint *ep)
                                              : PIRN_DEFAULT_CLOSE_TIMEOUT_MS;
 }
 
+static inline uint64_t pirn__least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Notes the time; a clock that goes back stands still. */
 static inline void pirn__endpoint_at(struct pirn_endpoint *ep, uint64_t now_us)
 {
@@ -102,6 +131,46 @@ int pirn__endpoint_queue_close(struct pirn_endpoint *ep, int code, struct pirn_s
 
 /* The close code that reports a failure; 0 when it is not reported. */
 int pirn__failure_close_code(enum pirn_error error);
+
+/* Unmasks a piece of the payload; returns whether it is ASCII, as far as that is known then. */
+bool pirn__endpoint_unmask(struct pirn_endpoint *ep, uint8_t *data, size_t len);
+
+/* The extensions, for receiving. header is that of a frame whose first bytes are there; errors are
+ * positive, 0 for none.
+ *
+ * The RSV bits of a header, at their place, that no extension allows there. */
+unsigned pirn__extend_wrong_rsv(const struct pirn_endpoint *ep, const uint8_t *header);
+
+/* Whether an extension has this opcode, 3 to 7 or 11 to 15, for its own. */
+bool pirn__extend_has_opcode(const struct pirn_endpoint *ep, unsigned opcode);
+
+/* Whether a frame may belong to a message whose length an extension changes. */
+bool pirn__extend_may_resize(const struct pirn_endpoint *ep, const uint8_t *header);
+
+/* A frame of a text or binary message begins: shows it to the extensions, and tells next() to read
+ * it by way of them if one transforms the message. *rsv: those bits that an error is about. */
+int pirn__extend_begin_frame(struct pirn_endpoint *ep, const uint8_t *header, unsigned *rsv);
+
+/* Reads on in PIRN__READ_EXTENDED. */
+enum pirn__taken pirn__extend_read(struct pirn_endpoint *ep, struct pirn_event *event);
+
+/* Hands a frame, or a piece, with an opcode of its own to an extension. */
+enum pirn__taken pirn__extend_hand_over(struct pirn_endpoint *ep, const struct pirn_event *event);
+
+/* The bits of ep->sending that an extension may set in every frame of a message. */
+unsigned pirn__extend_rsv_every(const struct pirn_endpoint *ep);
+
+/* No extension transforms what is received any more. */
+void pirn__extend_end_message(struct pirn_endpoint *ep);
+
+/* What ep->sending is after a frame of a message: see message_header.h. */
+uint8_t pirn__next_sending(const struct pirn_endpoint *ep, enum pirn_opcode type, bool fin);
+
+/* Whether a text goes on, and with fin ends, as UTF-8. */
+bool pirn__is_text(struct pirn_utf8 *utf8, const void *payload, size_t len, bool fin);
+
+/* The failure of an endpoint whose extension returned this error, made positive. */
+enum pirn_error pirn__failure_of(int error);
 
 /* Payload of the latest keep-alive Ping. */
 void pirn__ping_payload(const struct pirn_endpoint *ep, uint8_t payload[PIRN__PING_PAYLOAD_LEN]);

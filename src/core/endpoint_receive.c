@@ -1,10 +1,12 @@
 /* Receiving: feed() lends a buffer, next() takes one event from it.
  *
- * next() is a machine of few states (ep->reading) and no loop: it reads a header if one is due,
- * then the payload, and each call ends with an event or with the buffer used up.
+ * next() is a machine of few states (ep->reading): it reads a header if one is due, then the
+ * payload, and goes on only if that came to nothing that the program hears of, which is so with
+ * extensions alone.
  *
- *   HEADER   -> DATA or CONTROL as soon as the header is whole, in the same call
+ *   HEADER   -> DATA, EXTENDED or CONTROL as soon as the header is whole, in the same call
  *   DATA     -> HEADER with the frame's last byte; each piece of it is an event
+ *   EXTENDED -> HEADER the same, by way of extensions: see endpoint_extend.c
  *   CONTROL  -> HEADER with the frame's last byte, which makes the event
  *   any      -> FAILURE when the peer breaks the protocol; -> NOTHING with the event of the end
  *
@@ -63,7 +65,8 @@ int pirn_endpoint_feed(struct pirn_endpoint *ep, void *data, size_t len, uint64_
 
 uint64_t pirn_endpoint_remaining(const struct pirn_endpoint *ep)
 {
-    return ep->reading == PIRN__READ_DATA ? ep->frame_left : 0;
+    const bool ours = ep->reading == PIRN__READ_DATA && ep->message_opcode <= PIRN_BINARY;
+    return ours ? ep->frame_left : 0;
 }
 
 static bool reject(struct pirn_endpoint *ep, const uint8_t *header, unsigned error, uint64_t detail)
@@ -74,14 +77,26 @@ static bool reject(struct pirn_endpoint *ep, const uint8_t *header, unsigned err
     return false;
 }
 
+/* What the first byte of a header means: a reserved opcode that an extension has for its own is
+ * like another of its kind. */
+static unsigned meaning_of(const struct pirn_endpoint *ep, uint8_t first)
+{
+    const unsigned opcode = first & PIRN__OPCODE_BITS;
+    const unsigned place = (ep->message_opcode != 0 ? 2u : 0u) + (first >> 7);
+    const unsigned meaning = meanings[opcode][place];
+    if (meaning != RESERVED || !pirn__extend_has_opcode(ep, opcode))
+        return meaning;
+    return meanings[opcode < PIRN_CLOSE ? PIRN_BINARY : PIRN_PING][place];
+}
+
 /* Whether the first two bytes of a header may stand where they stand. The order of what is judged
  * is part of the contract of next(), here and in accept_length(). */
 static bool accept_start(struct pirn_endpoint *ep, const uint8_t *header)
 {
-    const unsigned place = (ep->message_opcode != 0 ? 2u : 0u) + (header[0] >> 7);
-    const unsigned meaning = meanings[header[0] & PIRN__OPCODE_BITS][place];
-    if (header[0] & PIRN__RSV_BITS)
-        return reject(ep, header, PIRN_E_RSV, 0);
+    const unsigned meaning = meaning_of(ep, header[0]);
+    const unsigned wrong_rsv = header[0] & PIRN__RSV_BITS ? pirn__extend_wrong_rsv(ep, header) : 0;
+    if (wrong_rsv != 0)
+        return reject(ep, header, PIRN_E_RSV, wrong_rsv);
     if (meaning == RESERVED)
         return reject(ep, header, PIRN_E_OPCODE, 0);
     if (meaning >= FIRST_ERROR)
@@ -122,10 +137,25 @@ static bool accept_length(struct pirn_endpoint *ep, const uint8_t *header)
         return reject(ep, header, PIRN_E_LENGTH_NOT_MINIMAL, len);
     if (len > pirn__max_frame_bytes(ep))
         return reject(ep, header, PIRN_E_FRAME_TOO_BIG, len);
-    if (len > pirn__max_message_bytes(ep) - before)
+    if (len > pirn__max_message_bytes(ep) - before && !pirn__extend_may_resize(ep, header))
         return reject(ep, header, PIRN_E_MESSAGE_TOO_BIG, add_up_to_max(before, len));
     if (fragments >= pirn__max_fragments(ep))
         return reject(ep, header, PIRN_E_FRAGMENTS, 0);
+    return true;
+}
+
+/* Shows a frame of a message to the extensions, and makes up for what accept_length() left to
+ * them. */
+static bool begin_extended(struct pirn_endpoint *ep, const uint8_t *header)
+{
+    unsigned rsv = 0;
+    const uint64_t room = pirn__max_message_bytes(ep) - ep->message_len;
+    const int error = pirn__extend_begin_frame(ep, header, &rsv);
+    if (error != 0)
+        return reject(ep, header, (unsigned)error, rsv);
+    if (ep->frame_left > room && !(ep->flags & PIRN__RESIZED))
+        return reject(ep, header, PIRN_E_MESSAGE_TOO_BIG,
+                      add_up_to_max(ep->message_len, ep->frame_left));
     return true;
 }
 
@@ -151,6 +181,8 @@ static void begin_payload(struct pirn_endpoint *ep, const uint8_t *header, size_
         ep->utf8 = (struct pirn_utf8){0};
     }
     ep->fragments++;
+    if (ep->extensions && ep->message_opcode <= PIRN_BINARY)
+        begin_extended(ep, header);
 }
 
 static size_t unread(const struct pirn_endpoint *ep)
@@ -199,14 +231,15 @@ static void read_header(struct pirn_endpoint *ep)
     begin_payload(ep, header, key_at);
 }
 
-static bool report_failure(struct pirn_endpoint *ep, struct pirn_event *event)
+static enum pirn__taken report_failure(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     ep->reading = PIRN__READ_NOTHING;
     *event = (struct pirn_event){.type = PIRN_EVENT_FAILURE};
-    return true;
+    return PIRN__EVENT;
 }
 
-static bool fail(struct pirn_endpoint *ep, struct pirn_event *event, int error, uint64_t detail)
+static enum pirn__taken fail(struct pirn_endpoint *ep, struct pirn_event *event, int error,
+                             uint64_t detail)
 {
     pirn__endpoint_fail(ep, (enum pirn_error)error, detail);
     return report_failure(ep, event);
@@ -227,8 +260,7 @@ static bool check_text(struct pirn_endpoint *ep, const uint8_t *data, size_t *le
     return good > 0;
 }
 
-/* Unmasks a piece of the payload; returns whether it is ASCII, as far as that is known then. */
-static bool unmask(struct pirn_endpoint *ep, uint8_t *data, size_t len)
+bool pirn__endpoint_unmask(struct pirn_endpoint *ep, uint8_t *data, size_t len)
 {
     if (pirn__is_client(ep))
         return false;
@@ -239,16 +271,16 @@ static bool unmask(struct pirn_endpoint *ep, uint8_t *data, size_t len)
     return pirn__mask(data, data, len, word);
 }
 
-static bool read_data(struct pirn_endpoint *ep, struct pirn_event *event)
+static enum pirn__taken read_data(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     uint8_t *data = ep->in;
     size_t len = unread(ep);
     if (len == 0 && ep->frame_left > 0)
-        return false;
+        return PIRN__NOTHING;
     bool ends_frame = len >= ep->frame_left;
     if (ends_frame)
         len = (size_t)ep->frame_left;
-    const bool good = unmask(ep, data, len) && pirn_utf8_complete(&ep->utf8);
+    const bool good = pirn__endpoint_unmask(ep, data, len) && pirn_utf8_complete(&ep->utf8);
     const bool unsure = ep->message_opcode == PIRN_TEXT && !good;
     uint64_t detail;
     if (unsure && !check_text(ep, data, &len, &ends_frame, &detail))
@@ -271,7 +303,7 @@ static bool read_data(struct pirn_endpoint *ep, struct pirn_event *event)
         ep->reading = PIRN__READ_HEADER;
     if (last)
         ep->message_opcode = 0;
-    return true;
+    return event->opcode <= PIRN_BINARY ? PIRN__EVENT : pirn__extend_hand_over(ep, event);
 }
 
 static uint64_t what_is_wrong(const struct pirn_close *close)
@@ -281,7 +313,7 @@ static uint64_t what_is_wrong(const struct pirn_close *close)
     return good == close->reason.len ? PIRN__NO_OFFSET : good;
 }
 
-static bool take_close(struct pirn_endpoint *ep, struct pirn_event *event)
+static enum pirn__taken take_close(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     struct pirn_close close;
     const int error = pirn_close_parse(&close, event->data, event->len);
@@ -300,18 +332,18 @@ static bool take_close(struct pirn_endpoint *ep, struct pirn_event *event)
     event->len = close.reason.len;
     event->code = close.code;
     event->has_code = close.has_code;
-    return true;
+    return PIRN__EVENT;
 }
 
-static bool take_ping(struct pirn_endpoint *ep, struct pirn_event *event)
+static enum pirn__taken take_ping(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     event->type = PIRN_EVENT_PING;
     if (ep->config->manual_pong || ep->flags & PIRN__CLOSE_SENT)
-        return true;
+        return PIRN__EVENT;
     memcpy(ep->slots->pong, event->data, event->len);
     ep->pong_len = (uint8_t)event->len;
     ep->flags |= PIRN__PONG_WAITS;
-    return true;
+    return PIRN__EVENT;
 }
 
 /* At least 1, as 0 says that there is none. */
@@ -323,18 +355,18 @@ static uint32_t round_trip_us(const struct pirn_endpoint *ep)
     return us > 0 ? (uint32_t)us : 1;
 }
 
-static bool take_pong(struct pirn_endpoint *ep, struct pirn_event *event)
+static enum pirn__taken take_pong(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     uint8_t expected[PIRN__PING_PAYLOAD_LEN];
     pirn__ping_payload(ep, expected);
     event->type = PIRN_EVENT_PONG;
     if (!(ep->flags & PIRN__RTT_WANTED) || event->len != sizeof expected ||
         memcmp(event->data, expected, sizeof expected) != 0)
-        return true;
+        return PIRN__EVENT;
     ep->rtt_us = round_trip_us(ep);
     ep->flags &= ~(uint32_t)(PIRN__RTT_WANTED | PIRN__PING_UNANSWERED);
     event->rtt_us = ep->rtt_us;
-    return true;
+    return PIRN__EVENT;
 }
 
 /* The payload of a control frame, where it lies if it lies whole in the buffer; NULL if bytes are
@@ -355,15 +387,23 @@ static uint8_t *take_control_payload(struct pirn_endpoint *ep, size_t *len)
     return whole ? ep->slots->arriving : NULL;
 }
 
-static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
+/* A control frame with the opcode of an extension. */
+static enum pirn__taken take_own(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    event->opcode = ep->header[0] & PIRN__OPCODE_BITS;
+    event->first = event->last = true;
+    return pirn__extend_hand_over(ep, event);
+}
+
+static enum pirn__taken read_control(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     size_t len;
     if (unread(ep) == 0 && ep->frame_left > 0)
-        return false;
+        return PIRN__NOTHING;
     uint8_t *payload = take_control_payload(ep, &len);
     if (!payload)
-        return false;
-    unmask(ep, payload, len);
+        return PIRN__NOTHING;
+    pirn__endpoint_unmask(ep, payload, len);
     ep->reading = PIRN__READ_HEADER;
     *event = (struct pirn_event){.data = payload, .len = len};
     switch (ep->header[0] & PIRN__OPCODE_BITS) {
@@ -371,8 +411,10 @@ static bool read_control(struct pirn_endpoint *ep, struct pirn_event *event)
         return take_close(ep, event);
     case PIRN_PING:
         return take_ping(ep, event);
-    default:
+    case PIRN_PONG:
         return take_pong(ep, event);
+    default:
+        return take_own(ep, event);
     }
 }
 
@@ -399,7 +441,7 @@ static size_t whole_header(const struct pirn_endpoint *ep, size_t *payload_len)
     if (there < size)
         return 0;
     const uint64_t len = pirn__payload_len(header);
-    if (len > there - size || len > ep->max_whole_bytes || !is_minimal(header, len))
+    if (len > there - size || len >= ep->whole_below || !is_minimal(header, len))
         return 0;
     *payload_len = (size_t)len;
     return size;
@@ -443,22 +485,33 @@ static bool take_whole_message(struct pirn_endpoint *ep, struct pirn_event *even
     return true;
 }
 
-/* Apart from the short way, which then has few registers to save. */
-PIRN__NOINLINE
-static bool take_event(struct pirn_endpoint *ep, struct pirn_event *event)
+static enum pirn__taken take_step(struct pirn_endpoint *ep, struct pirn_event *event)
 {
     if (ep->reading == PIRN__READ_HEADER)
         read_header(ep);
     switch (ep->reading) {
     case PIRN__READ_DATA:
         return read_data(ep, event);
+    case PIRN__READ_EXTENDED:
+        return pirn__extend_read(ep, event);
     case PIRN__READ_CONTROL:
         return read_control(ep, event);
     case PIRN__READ_FAILURE:
         return report_failure(ep, event);
     default:
-        return false;
+        return PIRN__NOTHING;
     }
+}
+
+/* Apart from the short way, which then has few registers to save. */
+PIRN__NOINLINE
+static bool take_event(struct pirn_endpoint *ep, struct pirn_event *event)
+{
+    enum pirn__taken taken;
+    do
+        taken = take_step(ep, event);
+    while (taken == PIRN__SILENT);
+    return taken == PIRN__EVENT;
 }
 
 bool pirn_endpoint_next(struct pirn_endpoint *ep, struct pirn_event *event)

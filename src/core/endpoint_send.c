@@ -11,6 +11,7 @@
 
 #include "endpoint_parts.h"
 #include "frame_header.h"
+#include "message_header.h"
 
 void pirn__ping_payload(const struct pirn_endpoint *ep, uint8_t payload[PIRN__PING_PAYLOAD_LEN])
 {
@@ -89,39 +90,38 @@ bool pirn_endpoint_has_close(const struct pirn_endpoint *ep)
     return (ep->flags & PIRN__CLOSE_WAITS) != 0;
 }
 
+/* An extension's own messages are never begun by way of the others. */
+static int check_begun(const struct pirn_endpoint *ep, enum pirn_opcode type)
+{
+    if (ep->sending == PIRN__ENCODED)
+        return type > PIRN_BINARY ? 0 : -PIRN_E_STATE;
+    const unsigned begun = ep->sending & (PIRN__SENDING_OPCODE | PIRN__ENCODED);
+    return begun == (unsigned)type ? 0 : -PIRN_E_STATE;
+}
+
+static bool is_data_opcode(const struct pirn_endpoint *ep, enum pirn_opcode type)
+{
+    if (type == PIRN_TEXT || type == PIRN_BINARY)
+        return true;
+    return type > PIRN_BINARY && type < PIRN_CLOSE && pirn__extend_has_opcode(ep, type);
+}
+
 static int check_message(const struct pirn_endpoint *ep, enum pirn_opcode type, uint64_t len)
 {
-    if ((type != PIRN_TEXT && type != PIRN_BINARY) || len > PIRN__PAYLOAD_MAX)
+    if (!is_data_opcode(ep, type) || len > PIRN__PAYLOAD_MAX)
         return -PIRN_E_ARGUMENT;
     if (!pirn__is_open(ep))
         return -PIRN_E_CLOSED;
-    return ep->sending_opcode != 0 && ep->sending_opcode != type ? -PIRN_E_STATE : 0;
+    return ep->sending != 0 ? check_begun(ep, type) : 0;
 }
 
-/* A frame of a message has been made. */
-static void go_on(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin, struct pirn_utf8 utf8)
+uint8_t pirn__next_sending(const struct pirn_endpoint *ep, enum pirn_opcode type, bool fin)
 {
-    ep->sending_opcode = fin ? 0 : (uint8_t)type;
-    ep->sending_utf8 = utf8;
-}
-
-/* The second byte of the header of a message's frame. */
-static uint8_t second_byte(const struct pirn_endpoint *ep, uint64_t payload_len)
-{
-    return (uint8_t)((pirn__is_client(ep) ? PIRN__MASK : 0) | pirn__length_code(payload_len));
-}
-
-/* Returns the header's size, or -PIRN_E_RANDOM for a client that got no masking key. */
-static int put_message_header(const struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
-                              uint64_t payload_len, uint8_t *out)
-{
-    const unsigned opcode = ep->sending_opcode != 0 ? PIRN_CONTINUATION : (unsigned)type;
-    const uint8_t second = second_byte(ep, payload_len);
-    const size_t size = pirn__header_size(second);
-    pirn__put_header(out, (uint8_t)((fin ? PIRN__FIN : 0u) | opcode), second, payload_len);
-    if (second & PIRN__MASK && !ep->config->random(ep->config->random_context, out + size - 4, 4))
-        return -PIRN_E_RANDOM;
-    return (int)size;
+    if (fin)
+        return ep->flags & PIRN__EVERY ? PIRN__ENCODED : 0;
+    const unsigned rsv = ep->sending & pirn__extend_rsv_every(ep);
+    const unsigned encoded = type <= PIRN_BINARY ? ep->sending & PIRN__ENCODED : 0;
+    return (uint8_t)((unsigned)type | rsv | encoded);
 }
 
 int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fin,
@@ -130,18 +130,18 @@ int pirn_endpoint_frame(struct pirn_endpoint *ep, enum pirn_opcode type, bool fi
     const int error = check_message(ep, type, payload_len);
     if (error < 0)
         return error;
-    const int size = put_message_header(ep, type, fin, payload_len, header);
+    const int size = pirn__put_message_header(ep, type, fin, payload_len, header);
     if (size > 0)
-        go_on(ep, type, fin, (struct pirn_utf8){0});
+        pirn__message_go_on(ep, type, fin, (struct pirn_utf8){0});
     return size;
 }
 
 bool pirn_endpoint_is_sending(const struct pirn_endpoint *ep)
 {
-    return ep->sending_opcode != 0;
+    return (ep->sending & PIRN__SENDING_OPCODE) != 0;
 }
 
-static bool is_text(struct pirn_utf8 *utf8, const void *payload, size_t len, bool fin)
+bool pirn__is_text(struct pirn_utf8 *utf8, const void *payload, size_t len, bool fin)
 {
     return pirn_utf8_feed(utf8, payload, len) == len && (!fin || pirn_utf8_complete(utf8));
 }
@@ -153,19 +153,20 @@ int64_t pirn_endpoint_send(struct pirn_endpoint *ep, enum pirn_opcode type, bool
     if (error < 0)
         return error;
     struct pirn_utf8 utf8 = ep->sending_utf8;
-    if (ep->config->check_sent_text && type == PIRN_TEXT && !is_text(&utf8, payload, len, fin))
+    if (ep->config->check_sent_text && type == PIRN_TEXT &&
+        !pirn__is_text(&utf8, payload, len, fin))
         return -PIRN_E_TEXT_UTF8;
-    const size_t size = pirn__header_size(second_byte(ep, len));
+    const size_t size = pirn__message_header_size(ep, len);
     uint8_t *header = out;
     if (cap < size || len > cap - size)
         return -PIRN_E_ROOM;
-    if (put_message_header(ep, type, fin, len, header) < 0)
+    if (pirn__put_message_header(ep, type, fin, len, header) < 0)
         return -PIRN_E_RANDOM;
     if (pirn__is_client(ep))
         pirn_mask(header + size, payload, len, header + size - 4, 0);
     else if (len > 0)
         memcpy(header + size, payload, len);
-    go_on(ep, type, fin, utf8);
+    pirn__message_go_on(ep, type, fin, utf8);
     return (int64_t)(size + len);
 }
 
@@ -187,4 +188,12 @@ int pirn_endpoint_pong(struct pirn_endpoint *ep, const void *payload, size_t len
                        uint8_t out[PIRN_CONTROL_FRAME_MAX])
 {
     return put_own(ep, PIRN_PONG, payload, len, out);
+}
+
+int pirn_endpoint_own_control(struct pirn_endpoint *ep, int opcode, const void *payload, size_t len,
+                              uint8_t out[PIRN_CONTROL_FRAME_MAX])
+{
+    if (opcode <= PIRN_PONG || opcode > 15 || !pirn__extend_has_opcode(ep, (unsigned)opcode))
+        return -PIRN_E_ARGUMENT;
+    return put_own(ep, (enum pirn_opcode)opcode, payload, len, out);
 }
