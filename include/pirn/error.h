@@ -1,9 +1,9 @@
 /* pirn/error.h: every error of Pirn, with its name and its text, in one table.
  *
  * A function that can fail returns an int: 0 or a count when it succeeds, minus an error when it
- * does not (-PIRN_E_STATE). Errors below 100 are the caller's or the machine's, 100-199 are
- * violations of the framing protocol, 200-299 of the opening handshake, 300-399 keep a client from
- * getting that far. */
+ * does not (-PIRN_E_STATE). Errors below 100 are the caller's or the machine's (60-69 of TLS),
+ * 100-199 are violations of the framing protocol, 200-299 of the opening handshake, 300-399 keep a
+ * client from getting that far. */
 #ifndef PIRN_ERROR_H
 #define PIRN_ERROR_H
 
@@ -37,6 +37,12 @@ extern "C" {
     X(TEXT_UTF8, 29, "text to send is not UTF-8")                                                  \
     X(UNSUPPORTED, 30, "not built into this library")                                              \
     X(PROXY_URL, 31, "not the URL of a proxy")                                                     \
+    X(TLS_CONFIG, 60, "TLS configuration cannot be used")                                          \
+    X(TLS_HANDSHAKE, 61, "TLS handshake failed")                                                   \
+    X(TLS_CERTIFICATE, 62, "certificate of the peer is not trusted")                               \
+    X(TLS_TRUNCATED, 63, "TLS stream ended without close_notify")                                  \
+    X(TLS_RECORD, 64, "TLS stream is broken")                                                      \
+    X(TLS_PLAIN, 65, "peer does not speak TLS")                                                    \
     X(RSV, 100, "reserved bit set without an extension")                                           \
     X(OPCODE, 101, "reserved opcode")                                                              \
     X(UNMASKED, 102, "frame from a client is not masked")                                          \

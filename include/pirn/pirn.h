@@ -7,5 +7,6 @@
 #include <pirn/core.h>
 #include <pirn/loop.h>
 #include <pirn/server.h>
+#include <pirn/tls.h>
 
 #endif

@@ -127,6 +127,7 @@ void pirn_loop_free(struct pirn_loop *loop)
         loop->backend->close(loop);
     pirn__free(loop, loop->receive_memory, receive_memory_bytes(loop));
     pirn__free(loop, loop->shared.conn, loop->shared.conn_bytes);
+    pirn__free(loop, loop->shared.tls, loop->shared.tls_bytes);
     pirn__private_close(loop);
     pirn__free(loop, loop, sizeof *loop);
 }

@@ -17,6 +17,8 @@ struct pirn__loop_shared {
     size_t receive_cap;
     void *conn;        /* what conn.c lends to the connection at work: conn_bytes, taken when the */
     size_t conn_bytes; /* first opens, freed with the loop */
+    void *tls;         /* likewise of tls.c */
+    size_t tls_bytes;
 };
 struct pirn__loop_shared *pirn__loop_shared(struct pirn_loop *loop);
 

@@ -40,9 +40,9 @@ with_pkg_config() {
     for program in $programs; do
         package=pirn
         [ "$program" != core ] || package=pirn-core
-        # shellcheck disable=SC2046 # a list of words
+        # shellcheck disable=SC2046,SC2086 # lists of words
         cc "$source/$program.c" -o "$work/pkg-$1/$program" $(pkg-config --cflags $package) \
-            "-Wl,-B$2" $(pkg-config --libs $package) -Wl,-Bdynamic
+            "-Wl,-B$2" $(pkg-config $3 --libs $package) -Wl,-Bdynamic
     done
     # shellcheck disable=SC2086
     run "$work/pkg-$1" $programs
@@ -53,6 +53,6 @@ LD_LIBRARY_PATH=${PKG_CONFIG_PATH%/pkgconfig}
 export PKG_CONFIG_PATH LD_LIBRARY_PATH
 with_cmake shared OFF
 with_cmake static ON
-with_pkg_config shared dynamic
-with_pkg_config static static
+with_pkg_config shared dynamic ""
+with_pkg_config static static --static
 [ ! -e "$prefix/bin/pirn" ] || "$prefix/bin/pirn" --version

@@ -1,0 +1,111 @@
+/* pirn/tls.h: TLS for both ends: certificates, what to trust, and what was agreed on.
+ *
+ * A context says with what an end of a connection identifies itself and whom it trusts. Listeners
+ * and clients point to it (pirn_listen.tls); any number of connections, also on loops of other
+ * threads, share it. It is counted inside: a connection keeps what it was made with, so that
+ * freeing and reloading a context never harm one that lives.
+ *
+ * Verification cannot be forgotten: a client verifies the chain and the name unless it asks for
+ * `insecure`. TLS 1.2 and 1.3; renegotiation and compression are off; the application protocol
+ * (ALPN) is http/1.1. The library is OpenSSL 3, and its memory is its own: the loop's realloc sees
+ * only the queues of a connection. Without OpenSSL the same functions are there, and refuse. */
+#ifndef PIRN_TLS_H
+#define PIRN_TLS_H
+
+#include <stddef.h>
+
+#include <pirn/base.h>
+#include <pirn/endpoint.h>
+#include <pirn/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pirn_conn;
+struct pirn_tls;
+
+/* Certificates or a key in PEM: a file, or else its bytes. All zero: none. */
+struct pirn_tls_pem {
+    const char *file;
+    struct pirn_str data;
+};
+
+/* With what an end identifies itself. */
+struct pirn_tls_identity {
+    struct pirn_tls_pem chain; /* its certificate, then those between it and the root */
+    struct pirn_tls_pem key;   /* none: the key is in the chain's file or bytes */
+    const char *key_password;  /* NULL: the key is not encrypted */
+};
+
+/* Whether a server asks clients for a certificate. One that is given must be good. */
+enum pirn_tls_client_certificates {
+    PIRN_TLS_CLIENTS_ANONYMOUS,
+    PIRN_TLS_CLIENTS_OPTIONAL,
+    PIRN_TLS_CLIENTS_REQUIRED
+};
+
+enum pirn_tls_version { PIRN_TLS_1_2, PIRN_TLS_1_3 };
+
+/* Zero in any field means its default. Copied; what it points to must stay until
+ * pirn_tls_free(), or another configuration takes its place. */
+struct pirn_tls_config {
+    struct pirn_tls_identity identity; /* servers must have one; of clients that are asked for it */
+    const struct pirn_tls_identity *others; /* servers: taken when its certificate, and not the */
+    size_t other_count;                     /* first's, has the name the client asks for (SNI) */
+    struct pirn_tls_pem ca;  /* roots that are trusted. Clients without ca and ca_folder trust the
+                              * system's; servers need either to ask for certificates */
+    const char *ca_folder;   /* more of them, as made by `openssl rehash` */
+    struct pirn_tls_pem crl; /* what was revoked; each issuer in the chain needs a list then */
+    enum pirn_tls_client_certificates client_certificates; /* of servers; anonymous */
+    enum pirn_tls_version min_version;                     /* TLS 1.2 */
+    const char *ciphers;      /* of TLS 1.2, OpenSSL's notation; NULL: OpenSSL's default */
+    const char *ciphersuites; /* of TLS 1.3, likewise */
+    bool no_resumption;       /* every handshake is a full one */
+    bool insecure;            /* clients: nothing is verified; who is in between reads all */
+    const char *key_log_file; /* secrets are appended to this file, for Wireshark; NULL: none. The
+                               * environment is not looked at: programs pass SSLKEYLOGFILE */
+};
+
+/* Whether this library was built with TLS. */
+PIRN_API bool pirn_tls_available(void);
+
+/* Makes a context for servers or for clients; config may be NULL for clients. Files are read now.
+ * Returns NULL and one line of text in error[0..cap) (may be NULL with cap 0) that says what is
+ * wrong with what, such as "cannot read cert.pem: No such file or directory", or "not built into
+ * this library". Freed by pirn_tls_free(). */
+PIRN_API struct pirn_tls *pirn_tls_new(enum pirn_role role, const struct pirn_tls_config *config,
+                                       char *error, size_t cap);
+
+/* Reads all anew, as configured, or with another configuration if config is not NULL: handshakes
+ * that begin from now on use it, connections that are open go on, and sessions of before are not
+ * resumed. If that fails all stays as it was, error says why as in pirn_tls_new(), and
+ * -PIRN_E_TLS_CONFIG is returned; else 0. From any thread. */
+PIRN_API int pirn_tls_reload(struct pirn_tls *tls, const struct pirn_tls_config *config,
+                             char *error, size_t cap);
+
+/* Frees the context: for the program at once, while listeners, clients and connections that have it
+ * keep what they need. NULL is let be. */
+PIRN_API void pirn_tls_free(struct pirn_tls *tls);
+
+#define PIRN_TLS_SUBJECT_CAP 256
+
+/* What a TLS connection agreed on. Texts are good as long as the connection. */
+struct pirn_tls_info {
+    const char *version;     /* "TLSv1.3" */
+    const char *cipher;      /* "TLS_AES_256_GCM_SHA384" */
+    const char *alpn;        /* "http/1.1"; NULL: the peer offered, or took, none */
+    const char *server_name; /* of SNI; NULL: none */
+    bool resumed;            /* no certificates were exchanged this time */
+    bool verified;           /* the peer has shown a certificate, and it was verified */
+    char peer_subject[PIRN_TLS_SUBJECT_CAP]; /* of that certificate, as "CN=name,O=house" (RFC
+                                              * 2253), cut if longer; "" without one */
+};
+
+/* Fills info; false if the connection is plain. */
+PIRN_API bool pirn_conn_tls(const struct pirn_conn *conn, struct pirn_tls_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
