@@ -18,42 +18,50 @@ static void write32(unsigned char *p, uint32_t x)
         p[i] = (unsigned char)(x >> (24 - 8 * i));
 }
 
-/* The function of round t and its constant (FIPS 180-4, 4.1.1 and 4.2.1). */
-static uint32_t mix(size_t t, uint32_t b, uint32_t c, uint32_t d)
+/* The functions of FIPS 180-4, 4.1.1. */
+static uint32_t choose(const uint32_t v[5])
 {
-    switch (t / 20) {
-    case 0:
-        return ((b & c) | (~b & d)) + 0x5a827999;
-    case 1:
-        return (b ^ c ^ d) + 0x6ed9eba1;
-    case 2:
-        return ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc;
-    default:
-        return (b ^ c ^ d) + 0xca62c1d6;
-    }
+    return v[3] ^ (v[1] & (v[2] ^ v[3]));
+}
+
+static uint32_t parity(const uint32_t v[5])
+{
+    return v[1] ^ v[2] ^ v[3];
+}
+
+static uint32_t majority(const uint32_t v[5])
+{
+    return (v[1] & v[2]) | (v[3] & (v[1] | v[2]));
+}
+
+static void step(uint32_t v[5], uint32_t sum)
+{
+    const uint32_t next = rotate(v[0], 5) + v[4] + sum;
+    v[4] = v[3];
+    v[3] = v[2];
+    v[2] = rotate(v[1], 30);
+    v[1] = v[0];
+    v[0] = next;
 }
 
 static void compress(uint32_t state[5], const unsigned char block[64])
 {
-    uint32_t w[80];
+    uint32_t w[80], v[5];
     for (size_t t = 0; t < 16; t++)
         w[t] = read32(block + 4 * t);
     for (size_t t = 16; t < 80; t++)
         w[t] = rotate(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
-    uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
-    for (size_t t = 0; t < 80; t++) {
-        uint32_t next = rotate(a, 5) + mix(t, b, c, d) + e + w[t];
-        e = d;
-        d = c;
-        c = rotate(b, 30);
-        b = a;
-        a = next;
-    }
-    state[0] += a;
-    state[1] += b;
-    state[2] += c;
-    state[3] += d;
-    state[4] += e;
+    memcpy(v, state, sizeof v);
+    for (size_t t = 0; t < 20; t++)
+        step(v, choose(v) + 0x5a827999 + w[t]);
+    for (size_t t = 20; t < 40; t++)
+        step(v, parity(v) + 0x6ed9eba1 + w[t]);
+    for (size_t t = 40; t < 60; t++)
+        step(v, majority(v) + 0x8f1bbcdc + w[t]);
+    for (size_t t = 60; t < 80; t++)
+        step(v, parity(v) + 0xca62c1d6 + w[t]);
+    for (size_t i = 0; i < 5; i++)
+        state[i] += v[i];
 }
 
 void pirn__sha1_init(struct pirn__sha1 *sha1)
