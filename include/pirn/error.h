@@ -25,6 +25,7 @@ extern "C" {
     X(QUEUE_FULL, 7, "send queue is at its limit")                                                 \
     X(SYSTEM, 8, "system call failed")                                                             \
     X(TERMINATED, 9, "terminated by the program")                                                  \
+    X(FILE_READ, 10, "file ended early or could not be read")                                      \
     X(CLOSE_CODE, 20, "close code must not be sent")                                               \
     X(CLOSE_REASON_TOO_LONG, 21, "close reason is longer than 123 bytes")                          \
     X(CLOSE_REASON_UTF8, 22, "close reason is not UTF-8")                                          \

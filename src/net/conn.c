@@ -150,6 +150,7 @@ static void drop_bytes(struct pirn_conn *conn, struct pirn__bytes *bytes)
 
 static void drop_work(struct pirn_conn *conn)
 {
+    pirn__stream_drop(conn);
     pirn__conn_drop_output(conn);
     drop_bytes(conn, &pirn__conn_busy(conn)->message);
     drop_bytes(conn, &pirn__conn_busy(conn)->stash);
@@ -372,13 +373,16 @@ static bool is_idle(const struct pirn_conn *conn)
 {
     const struct pirn__busy *busy = pirn__conn_busy(conn);
     return pirn__conn_all_left(conn) && pirn_endpoint_settled(&conn->endpoint) &&
-           !busy->message.data && !busy->stash.data && busy->reason_len == 0;
+           !busy->message.data && !busy->stash.data && busy->reason_len == 0 &&
+           !(conn->flags & PIRN__STREAMING);
 }
 
 /* Takes back what was lent; what is left over gets memory of the connection's own. */
 static void settle(struct pirn_conn *conn)
 {
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    if (conn->phase >= PIRN__PHASE_FINISHING || conn->flags & PIRN__CUT)
+        pirn__stream_drop(conn);
     if (conn->phase == PIRN__PHASE_ENDED)
         drop_work(conn);
     if (is_idle(conn)) {
@@ -400,9 +404,12 @@ static void settle(struct pirn_conn *conn)
 
 static bool has_drained(struct pirn_conn *conn)
 {
-    if (!(conn->flags & PIRN__FULL) ||
-        pirn__conn_busy(conn)->queued > conn->owner->config->low_water_bytes)
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
+    size_t low = conn->owner->config->low_water_bytes;
+    if (!(conn->flags & PIRN__FULL) || busy->queued > low)
         return false;
+    if (busy->queued + busy->waiting > low)
+        return pirn__stream_drank(conn);
     conn->flags &= (uint16_t)~PIRN__FULL;
     if (conn->flags & PIRN__HELD) {
         conn->flags &= (uint16_t)~PIRN__HELD;
@@ -426,6 +433,8 @@ static void tell_drained(struct pirn_conn *conn)
 void pirn__conn_end(struct pirn_conn *conn)
 {
     pirn__conn_flush(conn);
+    if (conn->flags & PIRN__STREAMING)
+        pirn__stream_pump(conn);
     tell_drained(conn);
     next_phase(conn);
     conn->flags &= (uint16_t)~PIRN__AT_WORK;
@@ -436,6 +445,8 @@ void pirn__conn_end(struct pirn_conn *conn)
         return;
     if (pirn__conn_busy(conn) && pirn__conn_busy(conn)->stash.len > 0 && !pirn__conn_is_deaf(conn))
         pirn__conn_wake(conn);
+    if (conn->flags & PIRN__STREAMING && pirn__stream_goes_on(conn))
+        pirn__loop_next_turn(pirn__conn_loop(conn), &pirn__conn_busy(conn)->task);
     pirn__conn_rewatch(conn);
 }
 
@@ -630,7 +641,8 @@ void pirn_conn_resume(struct pirn_conn *conn)
 
 size_t pirn_conn_buffered(const struct pirn_conn *conn)
 {
-    return pirn__conn_busy(conn) ? pirn__conn_busy(conn)->queued : 0;
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
+    return busy ? busy->queued + busy->waiting + (busy->stream ? busy->stream->gathered : 0) : 0;
 }
 
 void pirn_conn_set_context(struct pirn_conn *conn, void *context)
@@ -650,7 +662,11 @@ struct pirn_loop *pirn_conn_loop(const struct pirn_conn *conn)
 
 enum pirn_endpoint_state pirn_conn_state(const struct pirn_conn *conn)
 {
-    return conn->flags & PIRN__DONE ? PIRN_CLOSED : pirn_endpoint_state(&conn->endpoint);
+    if (conn->flags & PIRN__DONE)
+        return PIRN_CLOSED;
+    if (conn->flags & PIRN__STREAMING && pirn__conn_busy(conn)->stream->closing)
+        return PIRN_CLOSING;
+    return pirn_endpoint_state(&conn->endpoint);
 }
 
 uint64_t pirn_conn_rtt_us(const struct pirn_conn *conn)

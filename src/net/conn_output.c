@@ -496,42 +496,49 @@ void pirn__conn_flush(struct pirn_conn *conn)
         pirn__conn_drop_output(conn);
 }
 
-/* Queues the end of a frame whose beginning has left, or all of it. */
-static bool queue_rest(struct pirn_conn *conn, const struct iovec pieces[2], size_t sent)
+/* Copies what lies behind the first *skip bytes of a piece, and takes its length off *skip. */
+static size_t copy_rest(uint8_t *to, struct pirn_str piece, size_t *skip)
 {
-    size_t header_sent = sent < pieces[0].iov_len ? sent : pieces[0].iov_len;
-    size_t header_left = pieces[0].iov_len - header_sent, payload_sent = sent - header_sent;
-    size_t left = header_left + pieces[1].iov_len - payload_sent;
+    size_t skipped = *skip < piece.len ? *skip : piece.len;
+    *skip -= skipped;
+    if (skipped < piece.len)
+        memcpy(to, piece.data + skipped, piece.len - skipped);
+    return piece.len - skipped;
+}
+
+/* Queues the end of a frame whose beginning has left, or all of it: left bytes. */
+static bool queue_rest(struct pirn_conn *conn, struct pirn_str header,
+                       const struct pirn_str *pieces, size_t count, size_t sent, size_t left)
+{
     if (pirn__conn_busy(conn)->queued == 0)
         drop_queue(conn);
     struct pirn__chunk *chunk = left > 0 ? make_chunk(conn, left) : NULL;
     if (!chunk)
         return left == 0;
-    memcpy(chunk->bytes, (const char *)pieces[0].iov_base + header_sent, header_left);
-    memcpy(chunk->bytes + header_left, (const char *)pieces[1].iov_base + payload_sent,
-           pieces[1].iov_len - payload_sent);
+    size_t skip = sent, at = copy_rest(chunk->bytes, header, &skip);
+    for (size_t i = 0; i < count; i++)
+        at += copy_rest(chunk->bytes + at, pieces[i], &skip);
     append_chunk(pirn__conn_busy(conn), chunk);
     pirn__conn_commit(conn, left);
     chunk->border = sent > 0 ? left : 0;
     return true;
 }
 
-bool pirn__conn_push(struct pirn_conn *conn, const uint8_t *header, size_t header_len,
-                     const void *payload, size_t len)
+bool pirn__conn_push(struct pirn_conn *conn, struct pirn_str header, const struct pirn_str *pieces,
+                     size_t count)
 {
-    const struct iovec frame[2] = {{(void *)(uintptr_t)header, header_len},
-                                   {(void *)(uintptr_t)payload, len}};
     struct batch batch;
-    size_t sent = 0;
+    size_t sent = 0, all = header.len + pirn__pieces_len(pieces, count);
     if (pirn__conn_shared(conn)->loan_count > 0)
         pirn__conn_flush(conn);
     add_waiting(conn, &batch);
     if (may_send(conn) && batch.count + 2 <= MAX_PIECES) {
-        add_piece(&batch, header, header_len);
-        add_piece(&batch, payload, len);
+        add_piece(&batch, header.data, header.len);
+        for (size_t i = 0; i < count; i++)
+            add_piece(&batch, pieces[i].data, pieces[i].len);
         sent = send_batch(conn, &batch);
     }
-    if (conn->flags & PIRN__CUT || queue_rest(conn, frame, sent))
+    if (conn->flags & PIRN__CUT || queue_rest(conn, header, pieces, count, sent, all - sent))
         return true;
     pirn__conn_finish(conn, PIRN_E_MEMORY, 0, true);
     return false;

@@ -1,5 +1,12 @@
 /* conn_send.c: what programs send. A message is framed straight into the queue, which leaves at the
- * end of the connection's work; a large one of a server leaves at once from where it lies. */
+ * end of the connection's work; a large one of a server leaves at once from where it lies.
+ *
+ * Nearly all messages go the short way of send_frame(); what more there is to look at, pieces, a
+ * message that is being made (conn_stream.c), goes by send_message(). */
+#include <string.h>
+
+#include <pirn/mask.h>
+
 #include "conn_state.h"
 
 /* From here on a copy costs more than a send of its own. */
@@ -8,29 +15,36 @@ enum { LARGE_BYTES = 32 << 10 };
 /* From here on it costs more than a piece of its own in the send at the end of the work. */
 enum { LENT_BYTES = 4 << 10 };
 
-static int check(const struct pirn_conn *conn)
+/* With any of these there is more to look at than the short way does. */
+enum { LONG_WAY = PIRN__DONE | PIRN__CUT | PIRN__STREAMING };
+
+int pirn__conn_check(const struct pirn_conn *conn)
 {
+    unsigned flags = conn->flags & (PIRN__DONE | PIRN__CUT | PIRN__STREAMING);
     if (pirn__loop_forked(pirn__conn_loop(conn)))
         return -PIRN_E_STATE;
-    return conn->flags & (PIRN__DONE | PIRN__CUT) ? -PIRN_E_CLOSED : 0;
+    if (flags == 0 || (flags == PIRN__STREAMING && !pirn__conn_busy(conn)->stream->closing))
+        return 0;
+    return -PIRN_E_CLOSED;
 }
 
 static bool is_full(const struct pirn_conn *conn)
 {
-    return pirn__conn_busy(conn)->queued >= conn->owner->config->high_water_bytes;
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
+    return busy->queued + busy->waiting >= conn->owner->config->high_water_bytes;
 }
 
 /* A queue that is long because nobody has tried to send it is none. */
-static bool is_still_full(struct pirn_conn *conn)
+bool pirn__conn_is_full(struct pirn_conn *conn)
 {
     if (is_full(conn))
         pirn__conn_flush(conn);
     return is_full(conn);
 }
 
-static int note_full(struct pirn_conn *conn)
+int pirn__conn_note_full(struct pirn_conn *conn)
 {
-    if (!is_still_full(conn))
+    if (!pirn__conn_is_full(conn))
         return 0;
     conn->flags |= PIRN__FULL;
     if (conn->owner->config->when_full == PIRN_FULL_REFUSE)
@@ -39,13 +53,17 @@ static int note_full(struct pirn_conn *conn)
     return 1;
 }
 
-static int refuse(struct pirn_conn *conn)
+int pirn__conn_refuse(struct pirn_conn *conn)
 {
-    note_full(conn); /* it may not have been messages that filled it */
-    if (conn->owner->config->when_full == PIRN_FULL_CLOSE)
+    pirn__conn_note_full(conn); /* it may not have been messages that filled it */
+    if (conn->owner->config->when_full == PIRN_FULL_CLOSE) {
+        pirn__stream_drop(conn);
         pirn_conn_close(conn, PIRN_CLOSE_TRY_AGAIN_LATER, PIRN_STR("send queue is full"));
+    }
     return -PIRN_E_QUEUE_FULL;
 }
+
+/* ---- frames */
 
 static int send_copy(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len,
                      bool fin)
@@ -70,7 +88,8 @@ static int send_in_place(struct pirn_conn *conn, enum pirn_opcode type, const vo
     int header_len = pirn_endpoint_frame(&conn->endpoint, type, fin, len, header);
     if (header_len < 0)
         return header_len;
-    return pirn__conn_push(conn, header, (size_t)header_len, data, len) ? 0 : -PIRN_E_MEMORY;
+    const struct pirn_str front = {(char *)header, (size_t)header_len}, payload = {data, len};
+    return pirn__conn_push(conn, front, &payload, 1) ? 0 : -PIRN_E_MEMORY;
 }
 
 static int send_lent(struct pirn_conn *conn, uint8_t *header, enum pirn_opcode type,
@@ -104,22 +123,163 @@ static int send_somehow(struct pirn_conn *conn, enum pirn_opcode type, const voi
     return send_copy(conn, type, data, len, fin);
 }
 
+/* ---- pieces */
+
+size_t pirn__pieces_len(const struct pirn_str *pieces, size_t count)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        if ((!pieces[i].data && pieces[i].len > 0) || pieces[i].len >= PIRN__TOO_MANY - len)
+            return PIRN__TOO_MANY;
+        len += pieces[i].len;
+    }
+    return len;
+}
+
+bool pirn__pieces_are_text(struct pirn_utf8 *utf8, const struct pirn_str *pieces, size_t count,
+                           bool fin)
+{
+    for (size_t i = 0; i < count; i++)
+        if (pirn_utf8_feed(utf8, pieces[i].data, pieces[i].len) != pieces[i].len)
+            return false;
+    return !fin || pirn_utf8_complete(utf8);
+}
+
+/* Copies, masking by the way if there is a key. */
+static void copy_pieces(uint8_t *to, const struct pirn_str *pieces, size_t count,
+                        const uint8_t *key)
+{
+    unsigned phase = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (key)
+            phase = pirn_mask(to, pieces[i].data, pieces[i].len, key, phase);
+        else if (pieces[i].len > 0)
+            memcpy(to, pieces[i].data, pieces[i].len);
+        to += pieces[i].len;
+    }
+}
+
+static int copy_frame(struct pirn_conn *conn, enum pirn_opcode type, const struct pirn_str *pieces,
+                      size_t count, size_t len, bool fin)
+{
+    uint8_t *to = len <= SIZE_MAX - PIRN_FRAME_HEADER_MAX
+                      ? pirn__conn_reserve(conn, PIRN_FRAME_HEADER_MAX + len)
+                      : NULL;
+    if (!to)
+        return -PIRN_E_MEMORY;
+    int header_len = pirn_endpoint_frame(&conn->endpoint, type, fin, len, to);
+    if (header_len < 0)
+        return header_len;
+    bool masked = pirn_endpoint_role(&conn->endpoint) == PIRN_CLIENT;
+    copy_pieces(to + header_len, pieces, count, masked ? to + header_len - 4 : NULL);
+    pirn__conn_commit(conn, (size_t)header_len + len);
+    return 0;
+}
+
+static int push_frame(struct pirn_conn *conn, enum pirn_opcode type, const struct pirn_str *pieces,
+                      size_t count, size_t len, bool fin)
+{
+    uint8_t header[PIRN_FRAME_HEADER_MAX];
+    int header_len = pirn_endpoint_frame(&conn->endpoint, type, fin, len, header);
+    if (header_len < 0)
+        return header_len;
+    const struct pirn_str front = {(char *)header, (size_t)header_len};
+    return pirn__conn_push(conn, front, pieces, count) ? 0 : -PIRN_E_MEMORY;
+}
+
+int pirn__conn_put_frame(struct pirn_conn *conn, enum pirn_opcode type,
+                         const struct pirn_str *pieces, size_t count, bool fin)
+{
+    size_t len = pirn__pieces_len(pieces, count);
+    bool large = len >= LARGE_BYTES && pirn_endpoint_role(&conn->endpoint) == PIRN_SERVER;
+    int error = (large ? push_frame : copy_frame)(conn, type, pieces, count, len, fin);
+    if (error == -PIRN_E_MEMORY)
+        pirn__conn_fail(conn, PIRN_E_MEMORY);
+    return error;
+}
+
+int pirn__conn_put(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
+                   const struct pirn_str *pieces, size_t count)
+{
+    (void)compress;
+    return pirn__conn_put_frame(conn, type, pieces, count, true);
+}
+
+static int check_message(const struct pirn_conn *conn, enum pirn_opcode type,
+                         const struct pirn_str *pieces, size_t count)
+{
+    struct pirn_utf8 utf8 = {0};
+    if (pirn__pieces_len(pieces, count) == PIRN__TOO_MANY ||
+        (type != PIRN_TEXT && type != PIRN_BINARY))
+        return -PIRN_E_ARGUMENT;
+    if (pirn_endpoint_state(&conn->endpoint) != PIRN_OPEN)
+        return -PIRN_E_CLOSED;
+    if (pirn_endpoint_is_sending(&conn->endpoint) && !(conn->flags & PIRN__STREAMING))
+        return -PIRN_E_STATE;
+    if (type == PIRN_TEXT && conn->owner->config->endpoint.check_sent_text &&
+        !pirn__pieces_are_text(&utf8, pieces, count, true))
+        return -PIRN_E_TEXT_UTF8;
+    return 0;
+}
+
+static int send_message(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
+                        const struct pirn_str *pieces, size_t count)
+{
+    int error = pirn__conn_check(conn);
+    if (!error)
+        error = check_message(conn, type, pieces, count);
+    if (error)
+        return error;
+    if (!pirn__conn_wake(conn))
+        return -PIRN_E_MEMORY;
+    if (pirn__conn_is_full(conn))
+        return pirn__conn_refuse(conn);
+    if (conn->flags & PIRN__STREAMING)
+        error = pirn__stream_wait(conn, type, compress, pieces, count);
+    else
+        error = pirn__conn_put(conn, type, compress, pieces, count);
+    if (error)
+        return error;
+    return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
+}
+
+/* ---- messages */
+
+/* There is a message that is not ended; but if it never will be, that is the reason. */
+static int refuse_between(const struct pirn_conn *conn)
+{
+    int error = pirn__conn_check(conn);
+    if (!error && pirn_endpoint_state(&conn->endpoint) != PIRN_OPEN)
+        error = -PIRN_E_CLOSED;
+    return error ? error : -PIRN_E_STATE;
+}
+
+static int send_otherwise(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
+                          size_t len, bool fin)
+{
+    const struct pirn_str piece = {data, len};
+    if (!fin)
+        return refuse_between(conn);
+    return send_message(conn, type, PIRN_COMPRESS_AUTO, &piece, 1);
+}
+
 static int send_frame(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len,
                       bool fin, bool lent)
 {
-    int error = check(conn);
-    if (error)
-        return error;
+    if (conn->flags & LONG_WAY)
+        return send_otherwise(conn, type, data, len, fin);
+    if (pirn__loop_forked(pirn__conn_loop(conn)))
+        return -PIRN_E_STATE;
     if (!data && len > 0)
         return -PIRN_E_ARGUMENT;
     if (!pirn__conn_wake(conn))
         return -PIRN_E_MEMORY;
-    if (is_still_full(conn))
-        return refuse(conn);
-    error = send_somehow(conn, type, data, len, fin, lent);
+    if (pirn__conn_is_full(conn))
+        return pirn__conn_refuse(conn);
+    int error = send_somehow(conn, type, data, len, fin, lent);
     if (error)
         return error;
-    return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : note_full(conn);
+    return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
 }
 
 int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
@@ -136,9 +296,15 @@ int pirn_conn_send_back(struct pirn_conn *conn, enum pirn_opcode type, void *dat
 
 int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len)
 {
-    if (pirn_endpoint_is_sending(&conn->endpoint))
-        return check(conn) ? check(conn) : -PIRN_E_STATE;
+    if (pirn_endpoint_is_sending(&conn->endpoint) && !(conn->flags & PIRN__STREAMING))
+        return refuse_between(conn);
     return send_frame(conn, type, data, len, true, false);
+}
+
+int pirn_conn_send_pieces(struct pirn_conn *conn, enum pirn_opcode type,
+                          const struct pirn_str *pieces, size_t count, enum pirn_compress compress)
+{
+    return send_message(conn, type, compress, pieces, count);
 }
 
 /* ---- control frames */
@@ -148,7 +314,7 @@ typedef int control_fn(struct pirn_endpoint *ep, const void *payload, size_t len
 
 static int send_control(struct pirn_conn *conn, control_fn *put, const void *data, size_t len)
 {
-    int error = check(conn);
+    int error = pirn__conn_check(conn);
     if (error)
         return error;
     if (!pirn__conn_wake(conn))
@@ -175,15 +341,20 @@ int pirn_conn_pong(struct pirn_conn *conn, const void *data, size_t len)
 
 int pirn_conn_close(struct pirn_conn *conn, int code, struct pirn_str reason)
 {
+    int error = 0;
     if (pirn__loop_forked(pirn__conn_loop(conn)))
         return -PIRN_E_STATE;
     if (conn->phase > PIRN__PHASE_FINISHING || conn->flags & PIRN__CUT)
         return -PIRN_E_CLOSED;
+    if (conn->flags & PIRN__STREAMING && pirn__stream_close(conn, code, reason, &error))
+        return error;
     bool woken = pirn__conn_wake(conn);
     if (!woken && !pirn__conn_begin(conn))
         return -PIRN_E_MEMORY;
-    int error =
+    error =
         pirn_endpoint_close(&conn->endpoint, code, reason, pirn_loop_now_us(pirn__conn_loop(conn)));
+    if (!error)
+        pirn__stream_drop(conn);
     if (!woken)
         pirn__conn_end(conn);
     return error;

@@ -28,9 +28,10 @@ enum pirn__conn_flag {
     PIRN__HUNG_UP = 0x80, /* while paused; not watched, or the loop would spin */
     PIRN__MORE = 0x100,   /* the last read filled its buffer: there may be more behind it */
     PIRN__CLOSE_LEFT = 0x200,
-    PIRN__MISSED = 0x400,  /* the timer fired in a pause */
-    PIRN__EXCUSED = 0x800, /* for a pause, and nothing has been delivered since */
-    PIRN__NAMED = 0x1000   /* a subprotocol lies behind it */
+    PIRN__MISSED = 0x400,    /* the timer fired in a pause */
+    PIRN__EXCUSED = 0x800,   /* for a pause, and nothing has been delivered since */
+    PIRN__NAMED = 0x1000,    /* a subprotocol lies behind it */
+    PIRN__STREAMING = 0x2000 /* a message is sent bit by bit: busy->stream */
 };
 
 /* Bytes that wait to leave: whole frames, but the first may have left in part. */
@@ -46,6 +47,34 @@ struct pirn__bytes {
     size_t len, cap;
 };
 
+/* A message that is sent while another one is made, and waits for its end. */
+struct pirn__waiting {
+    struct pirn__waiting *next;
+    enum pirn_opcode type;
+    enum pirn_compress compress;
+    size_t len;
+    char bytes[];
+};
+
+/* What gathers of a message's small parts before it is worth a frame. */
+enum { PIRN__GATHER_BYTES = 4 << 10 };
+
+/* A message that is sent bit by bit: by the program, or out of a file. */
+struct pirn__stream {
+    enum pirn_opcode type;
+    bool encoded; /* an extension transforms it */
+    bool thirsty; /* a part of it was refused, or the last that was not: on_drain is owed */
+    bool closing; /* our Close leaves behind it, and behind what waits */
+    uint8_t close_len;
+    int file;                              /* -1: none */
+    uint64_t offset, left;                 /* in it */
+    struct pirn_utf8 utf8;                 /* of what was taken, if it is checked */
+    struct pirn__waiting *waiting, **last; /* what leaves behind it */
+    size_t gathered;
+    uint8_t gather[PIRN__GATHER_BYTES]; /* not sent yet; of a file: just read */
+    uint8_t close[PIRN_CONTROL_MAX];    /* payload of the Close */
+};
+
 /* What only a connection at work needs. The loop lends its own; one that is not idle again at the
  * end of its work gets its own. */
 struct pirn__busy {
@@ -54,6 +83,8 @@ struct pirn__busy {
     struct pirn__task task;           /* work at the end of the turn */
     struct pirn__chunk *first, *last; /* the queue */
     size_t queued;                    /* bytes in it */
+    struct pirn__stream *stream;      /* NULL: none */
+    size_t waiting;                   /* bytes of messages that wait behind it */
     struct pirn__chunk *control;      /* Pings and Pongs that pass the queue; NULL: none */
     uint64_t progress_us;             /* when the queue last became shorter, or began */
     struct pirn__bytes message;       /* as far as it has come */
@@ -183,10 +214,11 @@ void pirn__conn_lend(struct pirn_conn *conn, size_t header_len, const void *payl
 /* Sends what waits until the socket is full. */
 void pirn__conn_flush(struct pirn_conn *conn);
 
-/* Sends what waits and, behind it, a header and its payload, with one call; queues what the socket
- * does not take of them. False without memory for that: the connection has ended then. */
-bool pirn__conn_push(struct pirn_conn *conn, const uint8_t *header, size_t header_len,
-                     const void *payload, size_t len);
+/* Sends what waits and, behind it, a header and its payload in pieces, with one call; queues what
+ * the socket does not take of them. False without memory for that: the connection has ended then.
+ */
+bool pirn__conn_push(struct pirn_conn *conn, struct pirn_str header, const struct pirn_str *pieces,
+                     size_t count);
 
 /* Puts a Pong that waits into the queue if it has room for it; else the next takes its place. */
 void pirn__conn_answer_ping(struct pirn_conn *conn);
@@ -200,6 +232,54 @@ bool pirn__conn_all_left(const struct pirn_conn *conn);
 /* Moves what lies in the loop's chunk to one of the connection's own. False without memory. */
 bool pirn__conn_own_output(struct pirn_conn *conn);
 void pirn__conn_drop_output(struct pirn_conn *conn);
+
+/* ---- conn_send.c */
+
+/* Whether anything may be sent: 0 or an error. */
+int pirn__conn_check(const struct pirn_conn *conn);
+
+/* Whether the queue stands at the high-water mark, and not only because nobody has tried to send
+ * it; the second does what follows from that, and returns 1 or 0. */
+bool pirn__conn_is_full(struct pirn_conn *conn);
+int pirn__conn_note_full(struct pirn_conn *conn);
+
+/* A message is not taken, as the queue is full. */
+int pirn__conn_refuse(struct pirn_conn *conn);
+
+/* Sends a whole message, or a frame of one, in pieces; it is checked already, and nothing asks how
+ * full the queue is. 0 or an error; without memory the connection has failed then. */
+int pirn__conn_put(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
+                   const struct pirn_str *pieces, size_t count);
+int pirn__conn_put_frame(struct pirn_conn *conn, enum pirn_opcode type,
+                         const struct pirn_str *pieces, size_t count, bool fin);
+
+/* Bytes of all pieces; PIRN__TOO_MANY if they are more than can be, or len bytes at NULL. */
+#define PIRN__TOO_MANY SIZE_MAX
+size_t pirn__pieces_len(const struct pirn_str *pieces, size_t count);
+
+/* Whether the pieces go on with text that utf8 has seen, and end it if fin. */
+bool pirn__pieces_are_text(struct pirn_utf8 *utf8, const struct pirn_str *pieces, size_t count,
+                           bool fin);
+
+/* ---- conn_stream.c */
+
+/* Keeps a message until the one that is being made has ended. 0 or -PIRN_E_MEMORY. */
+int pirn__stream_wait(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
+                      const struct pirn_str *pieces, size_t count);
+
+/* Sends the next of a file if nothing else is to leave before; whether it could go on so. */
+void pirn__stream_pump(struct pirn_conn *conn);
+bool pirn__stream_goes_on(const struct pirn_conn *conn);
+
+/* Whether the queue has drained for who makes a message: that is to be told. */
+bool pirn__stream_drank(struct pirn_conn *conn);
+
+/* Has a Close leave behind what is being sent: true if there is something that has an end, and
+ * then 0 or an error is in *result. */
+bool pirn__stream_close(struct pirn_conn *conn, int code, struct pirn_str reason, int *result);
+
+/* The message never ends, and what waits behind it is lost. */
+void pirn__stream_drop(struct pirn_conn *conn);
 
 /* ---- conn_close.c */
 

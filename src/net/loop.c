@@ -81,6 +81,17 @@ static bool open_receive(struct pirn_loop *loop)
     return true;
 }
 
+static void ring_init(struct pirn__task *head)
+{
+    head->next = head;
+    head->link = &head->next;
+}
+
+static bool ring_is_empty(const struct pirn__task *head)
+{
+    return head->next == head;
+}
+
 static bool open_parts(struct pirn_loop *loop)
 {
     return pirn__private_open(loop) && open_receive(loop) && loop->backend->open(loop) == 0 &&
@@ -107,8 +118,8 @@ struct pirn_loop *pirn_loop_new(const struct pirn_loop_config *config)
     loop->backend = backend;
     loop->clock = monotonic_us;
     loop->now_us = monotonic_us();
-    loop->tasks.next = &loop->tasks;
-    loop->tasks.link = &loop->tasks.next;
+    ring_init(&loop->tasks);
+    ring_init(&loop->later);
     pirn__wheel_init(&loop->wheel, loop->now_us);
     if (open_parts(loop))
         return loop;
@@ -224,15 +235,24 @@ static int call_timers(struct pirn_loop *loop)
 
 /* ---- tasks: a ring in order of adding */
 
-void pirn__loop_at_end(struct pirn_loop *loop, struct pirn__task *task)
+static void ring_add(struct pirn__task *head, struct pirn__task *task)
 {
-    struct pirn__task *head = &loop->tasks;
     if (task->link)
         return;
     task->next = head;
     task->link = head->link;
     *task->link = task;
     head->link = &task->next;
+}
+
+void pirn__loop_at_end(struct pirn_loop *loop, struct pirn__task *task)
+{
+    ring_add(&loop->tasks, task);
+}
+
+void pirn__loop_next_turn(struct pirn_loop *loop, struct pirn__task *task)
+{
+    ring_add(&loop->later, task);
 }
 
 void pirn__loop_not_at_end(struct pirn__task *task)
@@ -245,10 +265,20 @@ void pirn__loop_not_at_end(struct pirn__task *task)
     task->link = NULL;
 }
 
+/* What was put off till this turn. */
+static void take_later(struct pirn_loop *loop)
+{
+    while (!ring_is_empty(&loop->later)) {
+        struct pirn__task *task = loop->later.next;
+        pirn__loop_not_at_end(task);
+        pirn__loop_at_end(loop, task);
+    }
+}
+
 static int run_tasks(struct pirn_loop *loop)
 {
     int ran = 0;
-    while (loop->tasks.next != &loop->tasks) {
+    while (!ring_is_empty(&loop->tasks)) {
         struct pirn__task *task = loop->tasks.next;
         pirn__loop_not_at_end(task);
         task->run(loop, task);
@@ -261,7 +291,7 @@ static int run_tasks(struct pirn_loop *loop)
 
 int pirn_loop_timeout_ms(const struct pirn_loop *loop)
 {
-    if (loop->tasks.next != &loop->tasks)
+    if (!ring_is_empty(&loop->tasks) || !ring_is_empty(&loop->later))
         return 0;
     uint64_t next_us = pirn__wheel_next_us(&loop->wheel);
     if (next_us == UINT64_MAX)
@@ -280,6 +310,7 @@ static int turn(struct pirn_loop *loop, int timeout_ms)
     if (error)
         return error;
     loop->now_us = loop->clock();
+    take_later(loop);
     int called = call_ready(loop);
     called += call_timers(loop);
     return called + run_tasks(loop);
@@ -287,8 +318,8 @@ static int turn(struct pirn_loop *loop, int timeout_ms)
 
 static bool has_work(struct pirn_loop *loop)
 {
-    return loop->watched || loop->wheel.count || loop->tasks.next != &loop->tasks ||
-           pirn__posts_pending(loop);
+    return loop->watched || loop->wheel.count || !ring_is_empty(&loop->tasks) ||
+           !ring_is_empty(&loop->later) || pirn__posts_pending(loop);
 }
 
 /* Turns are not nested, and not made by a forked child. */

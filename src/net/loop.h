@@ -32,6 +32,11 @@ struct pirn__task {
     struct pirn__task *next, **link;
 };
 void pirn__loop_at_end(struct pirn_loop *loop, struct pirn__task *task);
+
+/* The same at the end of the next turn, which does not wait: for work that goes on when others have
+ * had their turn. A task that is added already stays where it is. */
+void pirn__loop_next_turn(struct pirn_loop *loop, struct pirn__task *task);
+
 void pirn__loop_not_at_end(struct pirn__task *task);
 
 /* As pirn_random_fn: the loop's configured source, or getrandom(2) by way of a buffer that a forked

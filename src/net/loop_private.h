@@ -85,6 +85,7 @@ struct pirn_loop {
     struct pirn__loop_shared shared;
     void *receive_memory;    /* in which shared.receive lies */
     struct pirn__task tasks; /* head of a ring, so that removing needs no loop */
+    struct pirn__task later; /* the same, for the next turn */
     size_t watched;          /* without the loop's own */
     unsigned ready_count;
     bool in_turn, stopped;
