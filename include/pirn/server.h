@@ -12,6 +12,7 @@ extern "C" {
 
 struct pirn_server;
 struct pirn_request;
+struct pirn_tls;
 
 /* Asked for every request that is well-formed, WebSocket or not, whose path no other route takes
  * first. It answers with one of pirn_request_accept(), _reject(), _reply(), _file() at once, or
@@ -32,7 +33,7 @@ struct pirn_route {
 
 /* Defaults of the limits; pirn_conn_config and pirn_endpoint_config have theirs.
  *
- *   opening handshake        10 s, absolute: trickling bytes do not extend it
+ *   opening handshake        10 s, absolute: trickling bytes do not extend it; with TLS's own
  *   answer after defer       30 s, then 503
  *   head of a request        16 KiB, 100 headers; then 431
  *   connections              100,000 in all; 10,000 from one address; 1,000 not past the opening
@@ -54,7 +55,7 @@ struct pirn_server_config {
     size_t origin_count;
     bool any_origin;   /* every origin may connect */
     bool secure;       /* browsers come by https, as TLS ends in a proxy: the server's own origin is
-                        * https://Host */
+                        * https://Host. (Known by itself of listeners that speak TLS) */
     bool server_order; /* the subprotocol is the server's best, not the client's */
     const char *root;  /* folder of static files for GET and HEAD; NULL: none. Looked at after
                         * routes, for requests that are no WebSocket's */
@@ -90,6 +91,8 @@ struct pirn_listen {
     int fd;                /* > 0: a listening socket of any family, adopted, closed at the end */
     int backlog;           /* 0: 1024 */
     bool reuse_port;       /* SO_REUSEPORT: several processes or loops share the port */
+    struct pirn_tls *tls; /* speaks TLS, as https and wss, by a server's context, which the listener
+                           * holds; NULL: plain. A server may listen both ways */
 };
 
 /* Begins to listen. May be called several times. Returns 0, -PIRN_E_ARGUMENT, -PIRN_E_MEMORY,
@@ -123,6 +126,7 @@ struct pirn_stats {
     uint64_t opened;        /* WebSockets */
     uint64_t refused;       /* requests answered with 4xx or 5xx, and sockets closed by a limit */
     uint64_t timeouts;      /* opening handshakes that took too long */
+    uint64_t tls_failures;  /* TLS handshakes that failed, or were given up by the peer */
     uint64_t accept_pauses; /* times that descriptors or memory ran out */
     struct pirn_deflate_totals deflate;
 };

@@ -23,6 +23,7 @@ extern "C" {
 #endif
 
 struct pirn_conn;
+struct pirn_request;
 struct pirn_tls;
 
 /* Certificates or a key in PEM: a file, or else its bytes. All zero: none. */
@@ -102,8 +103,12 @@ struct pirn_tls_info {
                                               * 2253), cut if longer; "" without one */
 };
 
-/* Fills info; false if the connection is plain. */
+/* Fills info; false, and info is let be, if the connection is plain. */
 PIRN_API bool pirn_conn_tls(const struct pirn_conn *conn, struct pirn_tls_info *info);
+
+/* The same of a request, as long as it is not answered: whether to let in whom the certificate
+ * names. */
+PIRN_API bool pirn_request_tls(const struct pirn_request *request, struct pirn_tls_info *info);
 
 #ifdef __cplusplus
 }

@@ -18,7 +18,7 @@
 static void linger(struct pirn_request *request)
 {
     request->phase = REQUEST_LINGERING;
-    pirn__socket_shutdown(request->watch.fd);
+    pirn__stream_shutdown(request->watch.fd, request->tls);
     pirn_loop_rewatch(pirn__request_loop(request), &request->watch, PIRN_READABLE);
     pirn__request_deadline(request, LINGER_MS);
 }
@@ -51,6 +51,14 @@ static bool refill(struct pirn_request *request)
     return true;
 }
 
+/* As send_out(), when only TLS may have something left. */
+static int all_left(struct pirn_request *request)
+{
+    if (!request->tls || pirn__tls_flush(request->tls) == 0)
+        return 1;
+    return pirn__socket_would_block() ? 0 : -1;
+}
+
 /* 1 when all has left, 0 when there is more, for the next turn, -1 when it cannot go on. A peer
  * that reads as fast as we send must not keep the loop for itself. */
 static int send_out(struct pirn_request *request)
@@ -60,12 +68,12 @@ static int send_out(struct pirn_request *request)
                              request->out_len - request->out_sent};
         if (rest.iov_len == 0) {
             if (request->file_offset == request->file_len)
-                return 1;
+                return all_left(request);
             if (!refill(request))
                 return -1;
             continue;
         }
-        ssize_t n = pirn__socket_send(request->watch.fd, &rest, 1);
+        ssize_t n = pirn__stream_send(request->watch.fd, request->tls, &rest, 1);
         if (n < 0)
             return pirn__socket_would_block() ? 0 : -1;
         request->out_sent += (size_t)n;

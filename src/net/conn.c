@@ -185,6 +185,7 @@ static void tell(struct pirn_conn *conn)
     drop_busy(conn);
     unlink_conn(conn);
     owner->gone(owner, conn);
+    pirn__tls_free(pirn__conn_tls(conn));
     pirn__conn_free(conn);
 }
 
@@ -199,6 +200,8 @@ static void close_socket(struct pirn_conn *conn, bool reset)
 {
     struct pirn_loop *loop = pirn__conn_loop(conn);
     pirn_loop_unwatch(loop, &conn->watch);
+    if (conn->flags & PIRN__TLS && !reset && !pirn__loop_forked(loop))
+        pirn__tls_shutdown(pirn__conn_tls(conn));
     if (reset && !pirn__loop_forked(loop))
         pirn__socket_reset(conn->watch.fd);
     else
@@ -270,7 +273,7 @@ static void linger(struct pirn_conn *conn)
         return;
     }
     if (server || !heard)
-        pirn__socket_shutdown(conn->watch.fd);
+        pirn__stream_shutdown(conn->watch.fd, pirn__conn_tls(conn));
     conn->phase = PIRN__PHASE_LINGERING;
     alarm_at(conn, close_timeout_from(conn, now_us(conn)));
 }
@@ -312,14 +315,22 @@ static void lend(struct pirn_conn *conn, struct pirn__busy *busy)
     pirn_endpoint_lend(&conn->endpoint, &busy->slots);
 }
 
+/* There is something to deliver that the socket does not tell of. */
+static bool has_input(const struct pirn_conn *conn)
+{
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
+    return (busy && busy->stash.len > 0) ||
+           (conn->flags & PIRN__TLS && pirn__tls_has_input(pirn__conn_tls(conn)));
+}
+
 static void on_task(struct pirn_loop *loop, struct pirn__task *task)
 {
     struct pirn_conn *conn = PIRN__CONTAINER(task, struct pirn__busy, task)->conn;
     (void)loop;
     if (!pirn__conn_begin(conn))
         return;
-    if (pirn__conn_busy(conn)->stash.len > 0)
-        pirn__conn_take_stash(conn);
+    if (has_input(conn))
+        pirn__conn_read(conn);
     pirn__conn_end(conn);
 }
 
@@ -443,7 +454,7 @@ void pirn__conn_end(struct pirn_conn *conn)
     settle(conn);
     if (conn->phase == PIRN__PHASE_ENDED)
         return;
-    if (pirn__conn_busy(conn) && pirn__conn_busy(conn)->stash.len > 0 && !pirn__conn_is_deaf(conn))
+    if (has_input(conn) && !pirn__conn_is_deaf(conn))
         pirn__conn_wake(conn);
     if (conn->flags & PIRN__STREAMING && pirn__stream_goes_on(conn))
         pirn__loop_next_turn(pirn__conn_loop(conn), &pirn__conn_busy(conn)->task);
@@ -634,7 +645,7 @@ void pirn_conn_resume(struct pirn_conn *conn)
     if (pirn__conn_is_deaf(conn))
         return;
     excuse_pause(conn);
-    if (pirn__conn_busy(conn) && pirn__conn_busy(conn)->stash.len > 0)
+    if (has_input(conn))
         pirn__conn_wake(conn);
     pirn__conn_rewatch(conn);
 }
@@ -642,7 +653,10 @@ void pirn_conn_resume(struct pirn_conn *conn)
 size_t pirn_conn_buffered(const struct pirn_conn *conn)
 {
     const struct pirn__busy *busy = pirn__conn_busy(conn);
-    return busy ? busy->queued + busy->waiting + (busy->stream ? busy->stream->gathered : 0) : 0;
+    size_t made = conn->flags & PIRN__TLS ? pirn__tls_waiting(pirn__conn_tls(conn)) : 0;
+    return !busy
+               ? made
+               : made + busy->queued + busy->waiting + (busy->stream ? busy->stream->gathered : 0);
 }
 
 void pirn_conn_set_context(struct pirn_conn *conn, void *context)
@@ -667,6 +681,14 @@ enum pirn_endpoint_state pirn_conn_state(const struct pirn_conn *conn)
     if (conn->flags & PIRN__STREAMING && pirn__conn_busy(conn)->stream->closing)
         return PIRN_CLOSING;
     return pirn_endpoint_state(&conn->endpoint);
+}
+
+bool pirn_conn_tls(const struct pirn_conn *conn, struct pirn_tls_info *info)
+{
+    const struct pirn__tls *tls = pirn__conn_tls(conn);
+    if (tls)
+        pirn__tls_info(tls, info);
+    return tls != NULL;
 }
 
 uint64_t pirn_conn_rtt_us(const struct pirn_conn *conn)

@@ -4,6 +4,8 @@
 
 #include <pirn/conn.h>
 
+struct pirn__tls;
+
 /* Who owns connections: a server, a client. It keeps their list, and is told of the end of each. */
 struct pirn__conn_owner {
     struct pirn_loop *loop;
@@ -23,7 +25,8 @@ int pirn__conn_config_complete(struct pirn_conn_config *config, struct pirn_loop
                                enum pirn_role role);
 
 struct pirn__conn_start {
-    int fd; /* non-blocking; the connection's from now on, if there is one */
+    int fd;                /* non-blocking; the connection's from now on, if there is one */
+    struct pirn__tls *tls; /* its session, likewise; NULL: plain */
     enum pirn_role role;
     const struct pirn_handlers *handlers; /* NULL: the configuration's */
     struct pirn_str subprotocol;          /* outlives the connection */

@@ -25,6 +25,8 @@ static const struct cause {
     {PIRN_E_TEXT_UTF8, PIRN_LAYER_APPLICATION, true},
     {PIRN_E_SYSTEM, PIRN_LAYER_TCP, false},
     {PIRN_E_EOF, PIRN_LAYER_TCP, false},
+    {PIRN_E_TLS_TRUNCATED, PIRN_LAYER_TLS, false},
+    {PIRN_E_TLS_RECORD, PIRN_LAYER_TLS, false},
     {PIRN_E_PING_TIMEOUT, PIRN_LAYER_TIMEOUT, false},
     {PIRN_E_CLOSE_TIMEOUT, PIRN_LAYER_TIMEOUT, false},
     {PIRN_E_STALLED, PIRN_LAYER_TIMEOUT, true},
@@ -87,6 +89,8 @@ static const char *error_text(const struct pirn_conn *conn, char *text, size_t c
 {
     if (conn->error == PIRN_E_SYSTEM)
         return system_error_text(conn->system_error, text, cap);
+    if (pirn__conn_socket_error(conn) == (enum pirn_error)conn->error)
+        return pirn__tls_text(pirn__conn_tls(conn), text, cap);
     if (conn->error)
         return pirn_error_text(conn->error);
     return pirn_endpoint_error_text(&conn->endpoint, text, cap);
@@ -108,7 +112,8 @@ static void write_text(const struct pirn_close_info *info, const struct pirn_con
     const size_t cap = PIRN__CLOSE_TEXT_CAP;
     char buffer[PIRN_CLOSE_REASON_MAX + 1];
     const char *why = error_text(conn, buffer, sizeof buffer);
-    bool lost = info->layer == PIRN_LAYER_TCP || info->layer == PIRN_LAYER_TIMEOUT;
+    bool lost = info->layer == PIRN_LAYER_TCP || info->layer == PIRN_LAYER_TLS ||
+                info->layer == PIRN_LAYER_TIMEOUT;
     if (info->clean)
         write_closing(info, text, cap);
     else if (info->error == PIRN_E_TERMINATED)

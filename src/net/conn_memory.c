@@ -8,14 +8,15 @@
 
 /* Offsets from the connection; where something is missing that of the next. */
 struct places {
-    size_t subprotocol, peer, user, end;
+    size_t tls, subprotocol, peer, user, end;
 };
 
 static struct places places(const struct pirn__conn_owner *owner, unsigned flags)
 {
     const struct pirn_conn_config *config = owner->config;
     const size_t align = alignof(max_align_t);
-    struct places at = {.subprotocol = sizeof(struct pirn_conn)};
+    struct places at = {.tls = sizeof(struct pirn_conn)};
+    at.subprotocol = at.tls + (flags & PIRN__TLS ? sizeof(struct pirn__tls *) : 0);
     at.peer = at.subprotocol + (flags & PIRN__NAMED ? sizeof(struct pirn_str) : 0);
     at.user = at.peer + (config->keep_peer ? sizeof(struct pirn__peer) : 0);
     if (config->user_bytes > 0)
@@ -37,13 +38,15 @@ static struct places places_of(const struct pirn_conn *conn)
 struct pirn_conn *pirn__conn_alloc(struct pirn__conn_owner *owner,
                                    const struct pirn__conn_start *start)
 {
-    unsigned flags = start->subprotocol.data ? PIRN__NAMED : 0;
+    unsigned flags = (start->subprotocol.data ? PIRN__NAMED : 0) | (start->tls ? PIRN__TLS : 0);
     struct places at = places(owner, flags);
     struct pirn_conn *conn = pirn__alloc(owner->loop, at.end);
     if (!conn)
         return NULL;
     conn->owner = owner;
     conn->flags = (uint16_t)flags;
+    if (flags & PIRN__TLS)
+        *(struct pirn__tls **)behind(conn, at.tls) = start->tls;
     if (flags & PIRN__NAMED)
         *(struct pirn_str *)behind(conn, at.subprotocol) = start->subprotocol;
     if (owner->config->keep_peer)

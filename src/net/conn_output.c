@@ -214,12 +214,18 @@ void pirn__conn_drop_output(struct pirn_conn *conn)
     drop_control(conn);
 }
 
+/* Made by TLS, and not yet taken by the socket. */
+static bool has_ciphertext(const struct pirn_conn *conn)
+{
+    return conn->flags & PIRN__TLS && pirn__tls_waiting(pirn__conn_tls(conn)) > 0;
+}
+
 /* Nothing will ever leave; so nothing waits. If the peer has gone reading goes on until it says so
  * too: what it sent last may tell why. */
 static void lose(struct pirn_conn *conn, int system_error)
 {
     if (system_error != EPIPE && system_error != ECONNRESET) {
-        pirn__conn_finish(conn, PIRN_E_SYSTEM, system_error, true);
+        pirn__conn_finish(conn, pirn__conn_socket_error(conn), system_error, true);
         return;
     }
     conn->flags |= PIRN__CUT;
@@ -341,13 +347,14 @@ static size_t take_sent(struct pirn_conn *conn, const struct batch *batch, size_
 
 static size_t send_batch(struct pirn_conn *conn, const struct batch *batch)
 {
-    ssize_t sent = pirn__socket_send(conn->watch.fd, batch->pieces, batch->count);
+    ssize_t sent =
+        pirn__stream_send(conn->watch.fd, pirn__conn_tls(conn), batch->pieces, batch->count);
     if (sent < 0 && !pirn__socket_would_block()) {
         lose(conn, errno);
         return 0;
     }
     size_t len = sent > 0 ? (size_t)sent : 0;
-    if (len < batch->bytes)
+    if (len < batch->bytes || has_ciphertext(conn))
         conn->flags |= PIRN__BLOCKED;
     if (len > 0)
         pirn__conn_busy(conn)->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
@@ -456,7 +463,7 @@ static void send_loans(struct pirn_conn *conn)
     for (unsigned i = 0; i < shared->loan_count; i++)
         all += shared->loans[i].len;
     int count = loan_pieces(shared, pieces);
-    ssize_t sent = pirn__socket_send(conn->watch.fd, pieces, count);
+    ssize_t sent = pirn__stream_send(conn->watch.fd, pirn__conn_tls(conn), pieces, count);
     if (sent < 0 && !pirn__socket_would_block()) {
         lose(conn, errno);
         return;
@@ -465,22 +472,42 @@ static void send_loans(struct pirn_conn *conn)
     busy->queued -= len;
     if (len > 0)
         busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
+    if (len < all || has_ciphertext(conn))
+        conn->flags |= PIRN__BLOCKED;
     if (len == all) {
         busy->first = shared->chunk->next;
         busy->last = busy->first ? busy->last : NULL;
         free_chunk(conn, shared->chunk);
         return;
     }
-    conn->flags |= PIRN__BLOCKED;
     keep_rest(conn, pieces, count, len, all - len);
 }
 
 /* ---- sending */
 
+/* The socket may be writable again, or reading may have made TLS say something. */
+static void send_ciphertext(struct pirn_conn *conn)
+{
+    struct pirn__tls *tls = pirn__conn_tls(conn);
+    size_t before = pirn__tls_waiting(tls);
+    if (before == 0 || !may_send(conn))
+        return;
+    if (pirn__tls_flush(tls) < 0 && !pirn__socket_would_block()) {
+        lose(conn, errno);
+        return;
+    }
+    if (pirn__tls_waiting(tls) < before)
+        pirn__conn_busy(conn)->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
+    if (has_ciphertext(conn))
+        conn->flags |= PIRN__BLOCKED;
+}
+
 void pirn__conn_flush(struct pirn_conn *conn)
 {
     struct batch batch;
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    if (conn->flags & PIRN__TLS)
+        send_ciphertext(conn);
     if (shared->loan_count > 0 && pirn__conn_busy(conn)->first == shared->chunk && may_send(conn))
         send_loans(conn);
     while (may_send(conn)) {
@@ -548,7 +575,8 @@ bool pirn__conn_all_left(const struct pirn_conn *conn)
 {
     const struct pirn__busy *busy = pirn__conn_busy(conn);
     return !busy || (busy->queued == 0 && !busy->control &&
-                     (conn->flags & PIRN__CUT || !pirn_endpoint_has_control(&conn->endpoint)));
+                     (conn->flags & PIRN__CUT ||
+                      (!pirn_endpoint_has_control(&conn->endpoint) && !has_ciphertext(conn))));
 }
 
 bool pirn__conn_own_output(struct pirn_conn *conn)

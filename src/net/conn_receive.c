@@ -244,7 +244,7 @@ static void take_nothing(struct pirn_conn *conn, ssize_t got)
     if (got == 0)
         pirn__conn_finish(conn, PIRN_E_EOF, 0, false);
     else if (!pirn__socket_would_block())
-        pirn__conn_finish(conn, PIRN_E_SYSTEM, errno, false);
+        pirn__conn_finish(conn, pirn__conn_socket_error(conn), errno, false);
 }
 
 void pirn__conn_read(struct pirn_conn *conn)
@@ -257,7 +257,8 @@ void pirn__conn_read(struct pirn_conn *conn)
     if (pirn__conn_is_deaf(conn))
         return;
     int skipped = place_input(conn, places);
-    ssize_t got = pirn__socket_recv_pieces(conn->watch.fd, places + skipped, 2 - skipped);
+    ssize_t got =
+        pirn__stream_recv(conn->watch.fd, pirn__conn_tls(conn), places + skipped, 2 - skipped);
     if (got > 0)
         take_read(conn, places, (size_t)got);
     else

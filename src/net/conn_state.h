@@ -6,6 +6,7 @@
 
 #include "conn.h"
 #include "loop.h"
+#include "tls.h"
 
 /* Nothing leads back. */
 enum pirn__phase {
@@ -28,10 +29,11 @@ enum pirn__conn_flag {
     PIRN__HUNG_UP = 0x80, /* while paused; not watched, or the loop would spin */
     PIRN__MORE = 0x100,   /* the last read filled its buffer: there may be more behind it */
     PIRN__CLOSE_LEFT = 0x200,
-    PIRN__MISSED = 0x400,    /* the timer fired in a pause */
-    PIRN__EXCUSED = 0x800,   /* for a pause, and nothing has been delivered since */
-    PIRN__NAMED = 0x1000,    /* a subprotocol lies behind it */
-    PIRN__STREAMING = 0x2000 /* a message is sent bit by bit: busy->stream */
+    PIRN__MISSED = 0x400,     /* the timer fired in a pause */
+    PIRN__EXCUSED = 0x800,    /* for a pause, and nothing has been delivered since */
+    PIRN__NAMED = 0x1000,     /* a subprotocol lies behind it */
+    PIRN__STREAMING = 0x2000, /* a message is sent bit by bit: busy->stream */
+    PIRN__TLS = 0x8000        /* a TLS session lies behind it */
 };
 
 /* Bytes that wait to leave: whole frames, but the first may have left in part. */
@@ -149,6 +151,19 @@ static inline struct pirn__busy *pirn__conn_busy(const struct pirn_conn *conn)
 static inline struct pirn__conn_shared *pirn__conn_shared(const struct pirn_conn *conn)
 {
     return pirn__loop_shared(conn->owner->loop)->conn;
+}
+
+/* NULL: plain. The first of what lies behind the connection. */
+static inline struct pirn__tls *pirn__conn_tls(const struct pirn_conn *conn)
+{
+    return conn->flags & PIRN__TLS ? *(struct pirn__tls **)(uintptr_t)(conn + 1) : NULL;
+}
+
+/* Why the socket, or TLS upon it, has just failed. */
+static inline enum pirn_error pirn__conn_socket_error(const struct pirn_conn *conn)
+{
+    struct pirn__tls *tls = pirn__conn_tls(conn);
+    return tls && pirn__tls_error(tls) ? pirn__tls_error(tls) : PIRN_E_SYSTEM;
 }
 
 static inline bool pirn__conn_is_deaf(const struct pirn_conn *conn)

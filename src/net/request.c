@@ -17,6 +17,7 @@
 #define FIRST_HEAD_BYTES   256
 #define ORIGIN_SHOWN_BYTES 128
 #define SHUTTING_DOWN      "server is shutting down"
+#define NOT_PLAIN          "this port speaks TLS: https:// and wss://"
 #define EARLY_BYTES        1024 /* taken from a peer that sends frames before our deferred answer */
 
 static void fire(struct pirn_loop *loop, struct pirn_timer *timer);
@@ -51,6 +52,7 @@ static void request_free(struct pirn_request *request)
         pirn_loop_unwatch(loop, &request->watch);
         (request->too_late ? pirn__socket_reset : pirn__socket_close)(request->watch.fd);
     }
+    pirn__tls_free(request->tls);
     if (request->file >= 0)
         pirn__file_close(request->file);
     *request->link = request->next;
@@ -91,12 +93,13 @@ void pirn__request_drop(struct pirn_request *request)
 /* Rejects, or drops when not even that is possible. */
 static void refuse(struct pirn_request *request, int status, const char *text)
 {
-    if (pirn_request_reject(request, status, NULL, 0, text) < 0)
+    bool mute = request->tls && !pirn__tls_is_open(request->tls);
+    if (mute || pirn_request_reject(request, status, NULL, 0, text) < 0)
         pirn__request_drop(request);
 }
 
-void pirn__request_start(struct pirn_server *server, int fd, struct pirn__address *address,
-                         int status)
+void pirn__request_start(struct pirn_server *server, int fd, struct pirn_tls *tls,
+                         struct pirn__address *address, int status)
 {
     struct pirn_loop *loop = server->owner.loop;
     struct pirn_request *request = pirn__alloc(loop, sizeof *request);
@@ -116,9 +119,11 @@ void pirn__request_start(struct pirn_server *server, int fd, struct pirn__addres
                         server->config.max_headers, server->config.max_head_bytes);
     link_request(server, request);
     pirn__request_deadline(request, server->config.handshake_timeout_ms);
-    if (pirn_loop_watch(loop, &request->watch, PIRN_READABLE) < 0)
+    request->turn_away = status;
+    request->tls = tls ? pirn__tls_start(tls, loop, fd, NULL) : NULL;
+    if ((tls && !request->tls) || pirn_loop_watch(loop, &request->watch, PIRN_READABLE) < 0)
         pirn__request_drop(request);
-    else if (status)
+    else if (status && !tls)
         refuse(request, status, NULL);
 }
 
@@ -233,9 +238,9 @@ static void ask(struct pirn_request *request)
 static bool origin_allowed(const struct pirn_request *request)
 {
     const struct pirn_server_config *config = &request->server->config;
-    return config->any_origin ||
-           pirn_handshake_origin_allowed(&request->parsed->handshake, config->secure,
-                                         config->origins, config->origin_count);
+    return config->any_origin || pirn_handshake_origin_allowed(
+                                     &request->parsed->handshake, config->secure || request->tls,
+                                     config->origins, config->origin_count);
 }
 
 static void refuse_origin(struct pirn_request *request)
@@ -296,6 +301,30 @@ static bool own_input(struct pirn_request *request, size_t room)
     return true;
 }
 
+/* Who speaks HTTP to a TLS port is told so. */
+static void lose(struct pirn_request *request)
+{
+    bool shook_hands = !request->tls || pirn__tls_is_open(request->tls);
+    request->server->stats.tls_failures += !shook_hands;
+    if (!request->tls || pirn__tls_error(request->tls) != PIRN_E_TLS_PLAIN) {
+        pirn__request_drop(request);
+        return;
+    }
+    pirn__tls_free(request->tls);
+    request->tls = NULL;
+    refuse(request, 400, NOT_PLAIN);
+}
+
+/* False when the request was turned away. */
+static bool go_on_with_tls(struct pirn_request *request)
+{
+    pirn_loop_rewatch(pirn__request_loop(request), &request->watch, pirn__tls_events(request->tls));
+    if (!request->turn_away || !pirn__tls_is_open(request->tls))
+        return true;
+    refuse(request, request->turn_away, NULL);
+    return false;
+}
+
 /* One receive to where the head is gathered, or the shared buffer as long as there is nothing to
  * gather. False when the request was dropped or nothing came. */
 static bool receive(struct pirn_request *request)
@@ -309,14 +338,15 @@ static bool receive(struct pirn_request *request)
     } else {
         request->input = place;
     }
-    ssize_t n = pirn__socket_recv(request->watch.fd, place, cap);
-    if (n > 0) {
-        request->input_len += (size_t)n;
-        return true;
+    const struct iovec piece = {place, cap};
+    ssize_t n = pirn__stream_recv(request->watch.fd, request->tls, &piece, 1);
+    if (n == 0 || (n < 0 && !pirn__socket_would_block())) {
+        lose(request);
+        return false;
     }
-    if (n == 0 || !pirn__socket_would_block())
-        pirn__request_drop(request);
-    return false;
+    if (n > 0)
+        request->input_len += (size_t)n;
+    return (!request->tls || go_on_with_tls(request)) && n > 0;
 }
 
 /* As much again, but no more than a head may have and the byte that is too many. */
@@ -326,15 +356,16 @@ static size_t more_room(const struct pirn_request *request)
     return request->own_cap < left ? request->own_cap : left;
 }
 
-static void read_head(struct pirn_request *request)
+/* Returns whether there is more to be read at once, inside TLS. */
+static bool read_head(struct pirn_request *request)
 {
     if (request->own && request->input_len == request->own_cap &&
         !own_input(request, more_room(request))) {
         refuse(request, 503, pirn_error_text(PIRN_E_MEMORY));
-        return;
+        return false;
     }
     if (!receive(request))
-        return;
+        return false;
     int result =
         pirn_http_head_feed(&request->head, (const char *)request->input, request->input_len);
     if (result < 0)
@@ -343,6 +374,9 @@ static void read_head(struct pirn_request *request)
         complete(request);
     else if (!request->own && !own_input(request, FIRST_HEAD_BYTES))
         refuse(request, 503, pirn_error_text(PIRN_E_MEMORY));
+    else
+        return request->tls && pirn__tls_has_input(request->tls);
+    return false;
 }
 
 /* Only the peer's going away is of interest, but early bytes stand before it; when there is no more
@@ -371,7 +405,8 @@ static void ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned eve
     struct pirn_request *request = PIRN__CONTAINER(watch, struct pirn_request, watch);
     switch (request->phase) {
     case REQUEST_READING:
-        read_head(request);
+        while (read_head(request))
+            continue;
         break;
     case REQUEST_DEFERRED:
         read_while_deferred(request, events);
@@ -435,6 +470,13 @@ const char *pirn_request_peer(const struct pirn_request *request, char *text, si
     return pirn__socket_peer_text(request->watch.fd, text, cap);
 }
 
+bool pirn_request_tls(const struct pirn_request *request, struct pirn_tls_info *info)
+{
+    if (request->tls)
+        pirn__tls_info(request->tls, info);
+    return request->tls != NULL;
+}
+
 struct pirn_loop *pirn_request_loop(const struct pirn_request *request)
 {
     return pirn__request_loop(request);
@@ -468,6 +510,7 @@ static struct pirn_conn *open_conn(struct pirn_request *request, const struct pi
     struct pirn_server *server = request->server;
     struct pirn__conn_start start = {
         .fd = request->watch.fd,
+        .tls = request->tls,
         .role = PIRN_SERVER,
         .handlers = how->handlers ? how->handlers : request->route->handlers,
         .subprotocol = subprotocol,
@@ -483,8 +526,10 @@ static struct pirn_conn *open_conn(struct pirn_request *request, const struct pi
     pirn_loop_unwatch(server->owner.loop, &request->watch);
     server->stats.opened++;
     struct pirn_conn *conn = pirn__conn_open(&server->owner, &start);
-    if (conn)
+    if (conn) {
+        request->tls = NULL;
         return conn;
+    }
     server->stats.opened--;
     pirn_loop_watch(server->owner.loop, &request->watch, PIRN_READABLE);
     request->phase = phase;

@@ -3,6 +3,7 @@
 #define PIRN_NET_REQUEST_H
 
 #include "server.h"
+#include "tls.h"
 
 /* A request lives from accept until its socket has become a connection or is closed. Each phase has
  * one absolute deadline, but for ANSWERING, where progress moves it. */
@@ -21,6 +22,8 @@ struct pirn_request {
     struct pirn_server *server;
     struct pirn_request *next, **link;
     struct pirn__address *address;
+    struct pirn__tls *tls; /* NULL: plain */
+    int turn_away;         /* with this status, as soon as TLS lets us; 0: no */
     const struct pirn_route *route;
     enum request_phase phase;
     bool is_websocket;

@@ -12,6 +12,7 @@
 
 #include "container.h"
 #include "socket.h"
+#include "tls.h"
 
 #define ACCEPTS_A_TURN  64
 #define ACCEPT_PAUSE_US 100000
@@ -20,7 +21,8 @@ struct listener {
     struct pirn_watch watch;
     struct pirn_server *server;
     struct listener *next;
-    char *unix_path; /* to be removed at the end if it still is this file; NULL for none */
+    struct pirn_tls *tls; /* NULL: plain */
+    char *unix_path;      /* to be removed at the end if it still is this file; NULL for none */
     uint64_t unix_inode;
 };
 
@@ -91,45 +93,47 @@ static void accept_pause_over(struct pirn_loop *loop, struct pirn_timer *timer)
     go_on_accepting(PIRN__CONTAINER(timer, struct pirn_server, accept_timer));
 }
 
-/* A socket that is turned away without reading what it wants: the answer is a try. */
-static void turn_away(struct pirn_server *server, int fd, int status)
+/* A socket that is turned away without reading what it wants: the answer is a try. (With TLS it
+ * would take a handshake to give one.) */
+static void turn_away(struct pirn_server *server, int fd, const struct pirn_tls *tls, int status)
 {
     char answer[512];
     int len = pirn_handshake_write_refusal(status, NULL, 0, PIRN_STR(""), answer, sizeof answer);
     server->stats.refused++;
-    pirn__socket_send(fd, &(struct iovec){answer, (size_t)len}, 1);
+    if (!tls)
+        pirn__socket_send(fd, &(struct iovec){answer, (size_t)len}, 1);
     pirn__socket_close(fd);
 }
 
 /* No descriptor is left: with the one in reserve the peer who waits longest is told so. */
-static void out_of_descriptors(struct pirn_server *server, int listener)
+static void out_of_descriptors(struct pirn_server *server, const struct listener *listener)
 {
     if (server->reserve_fd >= 0)
         pirn__socket_close(server->reserve_fd);
-    int fd = pirn__socket_accept(listener);
+    int fd = pirn__socket_accept(listener->watch.fd);
     if (fd >= 0)
-        turn_away(server, fd, 503);
+        turn_away(server, fd, listener->tls, 503);
     server->reserve_fd = pirn__socket_reserve();
     pause_accepting(server);
 }
 
-static void start(struct pirn_server *server, int fd)
+static void start(struct pirn_server *server, int fd, struct pirn_tls *tls)
 {
     struct pirn__peer_key key;
     pirn__socket_peer_key(fd, &key);
     struct pirn__address *address =
         pirn__address_take(server->owner.loop, &server->addresses, &key);
     if (!address) {
-        turn_away(server, fd, 503);
+        turn_away(server, fd, tls, 503);
         return;
     }
     int status = limit_status(server, address);
     if (server->request_count >= server->config.max_handshakes) {
-        turn_away(server, fd, status ? status : 503);
+        turn_away(server, fd, tls, status ? status : 503);
         pirn__server_released(server, address);
         return;
     }
-    pirn__request_start(server, fd, address, status);
+    pirn__request_start(server, fd, tls, address, status);
 }
 
 static void accept_ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events)
@@ -144,9 +148,9 @@ static void accept_ready(struct pirn_loop *loop, struct pirn_watch *watch, unsig
         int fd = pirn__socket_accept(watch->fd);
         if (fd >= 0) {
             server->stats.accepted++;
-            start(server, fd);
+            start(server, fd, listener->tls);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            out_of_descriptors(server, watch->fd);
+            out_of_descriptors(server, listener);
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
@@ -183,6 +187,7 @@ static void listener_free(struct listener *listener)
         pirn__free(loop, listener->unix_path, strlen(listener->unix_path) + 1);
     }
     pirn__socket_close(listener->watch.fd);
+    pirn_tls_free(listener->tls);
     pirn__free(loop, listener, sizeof *listener);
 }
 
@@ -213,6 +218,8 @@ int pirn_server_listen(struct pirn_server *server, const struct pirn_listen *whe
     struct pirn_loop *loop = server->owner.loop;
     if (server->draining)
         return -PIRN_E_STATE;
+    if (where->tls && pirn__tls_role(where->tls) != PIRN_SERVER)
+        return -PIRN_E_ARGUMENT;
     struct listener *listener = pirn__alloc(loop, sizeof *listener);
     if (!listener)
         return -PIRN_E_MEMORY;
@@ -224,6 +231,7 @@ int pirn_server_listen(struct pirn_server *server, const struct pirn_listen *whe
         pirn__free(loop, listener, sizeof *listener);
         return error;
     }
+    listener->tls = pirn__tls_hold(where->tls);
     int error = keep_unix_path(listener, where->fd > 0 ? NULL : where->unix_path)
                     ? pirn_loop_watch(loop, &listener->watch, PIRN_READABLE)
                     : -PIRN_E_MEMORY;

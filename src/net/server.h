@@ -45,10 +45,11 @@ size_t pirn__parsed_size(const struct pirn_server *server);
 
 /* ---- request.c */
 
-/* Takes a socket that was accepted: reads its request and answers it, or answers it with status at
- * once if that is not 0. Without memory the socket is closed; either way address is released. */
-void pirn__request_start(struct pirn_server *server, int fd, struct pirn__address *address,
-                         int status);
+/* Takes a socket that was accepted, to speak TLS if tls is not NULL: reads its request and answers
+ * it, or answers it with status at once if that is not 0. Without memory the socket is closed;
+ * either way address is released. */
+void pirn__request_start(struct pirn_server *server, int fd, struct pirn_tls *tls,
+                         struct pirn__address *address, int status);
 
 /* Answers 503 to all that wait for an answer. */
 void pirn__requests_refuse(struct pirn_server *server);

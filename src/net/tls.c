@@ -331,6 +331,8 @@ static void enter(struct pirn__tls *tls, size_t room)
     size_t wanted = room < IN_BYTES - RECORD_ROOM ? room + RECORD_ROOM - RECORD_BYTES : IN_BYTES;
     scratch_of(tls)->wanted = wanted;
     tls->dry = false;
+    if (bytes_left(&tls->out) > 0)
+        pirn__tls_flush(tls);
 }
 
 /* Empties the scratch for the next session. */
