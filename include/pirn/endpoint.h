@@ -206,7 +206,7 @@ PIRN_API bool pirn_endpoint_is_pending(const struct pirn_endpoint *ep);
 
 /* How many payload bytes of the current frame have not come yet: a program may read that many
  * straight to where it wants them and feed them from there. 0 between frames, and in control
- * frames, which are gathered in the slots, and in messages that an extension transforms. */
+ * frames, which are gathered in the slots, and in messages whose length an extension changes. */
 PIRN_API uint64_t pirn_endpoint_remaining(const struct pirn_endpoint *ep);
 
 /* The connection below has ended (read returned 0, or an error): nothing more will be fed or sent,

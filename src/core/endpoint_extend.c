@@ -240,7 +240,8 @@ static void take(struct pirn_endpoint *ep, const struct way *way, size_t here, u
         error = -PIRN_E_EXTENSION_DATA; /* it would go on so for ever */
     ready -= taken;
     memcpy(ep->header + READY_AT, &ready, sizeof ready);
-    ep->in += taken;
+    if (taken > 0)
+        ep->in += taken; /* without bytes it may be NULL */
     ep->frame_left -= taken;
     ep->flags = (ep->flags & ~(uint32_t)PIRN__PENDING) | (step.pending ? PIRN__PENDING : 0);
     piece->data = step.out;

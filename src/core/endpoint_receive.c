@@ -65,8 +65,10 @@ int pirn_endpoint_feed(struct pirn_endpoint *ep, void *data, size_t len, uint64_
 
 uint64_t pirn_endpoint_remaining(const struct pirn_endpoint *ep)
 {
-    const bool ours = ep->reading == PIRN__READ_DATA && ep->message_opcode <= PIRN_BINARY;
-    return ours ? ep->frame_left : 0;
+    if (ep->message_opcode > PIRN_BINARY || ep->flags & PIRN__RESIZED)
+        return 0;
+    return ep->reading == PIRN__READ_DATA || ep->reading == PIRN__READ_EXTENDED ? ep->frame_left
+                                                                                : 0;
 }
 
 static bool reject(struct pirn_endpoint *ep, const uint8_t *header, unsigned error, uint64_t detail)

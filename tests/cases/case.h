@@ -96,6 +96,7 @@ struct case_way {
     size_t step; /* size of the pieces; 0: as long as can be */
     bool eager;  /* control() after each event, else only at the end and at `do` */
     bool lend;   /* slots are lent for each call that may need them, and taken back */
+    bool pause;  /* unfeed() after each event, and what is left is fed in halves */
 };
 
 struct case_result {

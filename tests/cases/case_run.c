@@ -5,14 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/toy_extensions.h"
+
 /* How many calls of next() a piece of n bytes may take: no frame is shorter than two bytes, and
- * none gives more than one event beside the pieces of its payload. */
-#define EVENTS_MAX(n) ((n) + 4)
+ * none gives more than one event beside the pieces of its payload; x-rle makes 128 of one. */
+#define EVENTS_MAX(run, n) (((run)->toys.first ? 128 : 1) * (n) + 4)
 
 struct runner {
     struct pirn_endpoint ep;
     struct pirn_endpoint_config config;
     struct pirn_control_slots own, shared;
+    struct toys toys;
+    struct buffer own_message; /* as message, of x-rot */
     enum pirn_role role;
     const struct test_case *test;
     const struct case_way *way;
@@ -34,6 +38,11 @@ static bool test_random(void *context, void *out, size_t len)
     }
     return true;
 }
+
+/* How `do text` sends. */
+struct send_options {
+    bool encode, small, never, flush;
+};
 
 static void trouble(struct runner *run, const char *what)
 {
@@ -75,6 +84,23 @@ static bool set_flag(struct cursor *cursor, const char *name, bool *flag)
     return true;
 }
 
+/* extensions=ORDER room=BYTES */
+static bool set_extensions(struct runner *run, struct cursor *cursor)
+{
+    const char *value;
+    uint64_t room;
+    char order[3] = "";
+    if (set_number(cursor, "room", &room)) {
+        run->toys.rle.room_len = (size_t)room;
+        return true;
+    }
+    if (!cursor_option(cursor, "extensions", &value))
+        return false;
+    memcpy(order, value, strspn(value, "tl") % sizeof order);
+    toys_init(&run->toys, order);
+    return true;
+}
+
 static void set_config(struct runner *run, struct cursor *cursor)
 {
     struct pirn_endpoint_config *config = &run->config;
@@ -88,7 +114,7 @@ static void set_config(struct runner *run, struct cursor *cursor)
                      set_flag(cursor, "traffic_is_alive", &config->traffic_is_alive) ||
                      set_flag(cursor, "manual_pong", &config->manual_pong) ||
                      set_flag(cursor, "check_sent_text", &config->check_sent_text) ||
-                     set_flag(cursor, "hold", &run->hold);
+                     set_flag(cursor, "hold", &run->hold) || set_extensions(run, cursor);
         if (!known)
             cursor_die(cursor, "unknown setting");
     }
@@ -109,6 +135,10 @@ static const char *opcode_word(uint8_t opcode)
         return "ping";
     case 10:
         return "pong";
+    case TOY_OWN_DATA:
+        return "own";
+    case TOY_OWN_CONTROL:
+        return "own-control";
     default:
         return "reserved";
     }
@@ -158,7 +188,7 @@ static size_t add_frame_out(struct runner *run, uint8_t *bytes, size_t len)
     size_t payload_len = read_out_length(bytes, &header);
     bool masked = (bytes[1] & 0x80) != 0;
     expect(run, masked == (run->role == PIRN_CLIENT), "masked the wrong way");
-    expect(run, (bytes[0] & 0x70) == 0, "reserved bit sent");
+    expect(run, run->toys.first || (bytes[0] & 0x70) == 0, "reserved bit sent");
     uint8_t *payload = bytes + header + (masked ? 4 : 0);
     if (payload + payload_len > bytes + len) {
         trouble(run, "half a frame sent");
@@ -174,6 +204,8 @@ static size_t add_frame_out(struct runner *run, uint8_t *bytes, size_t len)
     } else {
         bool fin = (bytes[0] & 0x80) != 0;
         buffer_addf(&run->result->out, "%s %s", opcode_word(opcode), fin ? "" : "nofin ");
+        if (bytes[0] & 0x70)
+            buffer_addf(&run->result->out, "rsv=%d ", bytes[0] >> 4 & 7);
         case_add_payload(&run->result->out, payload, payload_len);
     }
     buffer_addf(&run->result->out, "\n");
@@ -237,6 +269,28 @@ static void on_control(struct runner *run, const struct pirn_event *event, const
     buffer_addf(&run->result->events, "%s ", type);
     case_add_payload(&run->result->events, event->data, event->len);
     buffer_addf(&run->result->events, "\n");
+}
+
+/* What x-rot hears of messages and control frames of its own. */
+static void on_own(void *context, const struct pirn_event *event)
+{
+    struct runner *run = context;
+    struct buffer *events = &run->result->events;
+    if (event->opcode == TOY_OWN_CONTROL) {
+        expect(run, event->first && event->last, "own control frame is not whole");
+        on_control(run, event, opcode_word(event->opcode));
+        return;
+    }
+    expect(run, event->type == PIRN_EVENT_MESSAGE, "own type is wrong");
+    expect(run, !event->first || run->own_message.len == 0, "own first is wrong");
+    expect(run, event->offset == run->own_message.len, "own offset is wrong");
+    buffer_add(&run->own_message, event->data, event->len);
+    if (!event->last)
+        return;
+    buffer_addf(events, "%s ", opcode_word(event->opcode));
+    case_add_payload(events, run->own_message.data, run->own_message.len);
+    buffer_addf(events, "\n");
+    run->own_message.len = 0;
 }
 
 static void on_close(struct runner *run, const struct pirn_event *event)
@@ -307,40 +361,102 @@ static void give_back(struct runner *run)
         memset(&run->own, 0xaa, sizeof run->own);
 }
 
-static bool inside(const struct pirn_event *event, const uint8_t *data, size_t len,
-                   const struct pirn_control_slots *slots)
+static bool within(const struct pirn_event *event, const void *data, size_t len)
 {
-    const uint8_t *begin = event->data, *lent = (const uint8_t *)slots;
-    return event->len == 0 || (begin >= data && begin + event->len <= data + len) ||
-           (begin >= lent && begin + event->len <= lent + sizeof *slots);
+    const uint8_t *begin = data;
+    return event->data >= begin && event->data + event->len <= begin + len;
 }
 
-static void feed(struct runner *run, const uint8_t *bytes, size_t len)
+static bool inside(const struct runner *run, const struct pirn_event *event, const uint8_t *data,
+                   size_t len)
 {
-    uint8_t *copy = malloc(len);
-    if (!copy)
-        abort();
-    memcpy(copy, bytes, len);
-    borrow(run);
+    return event->len == 0 || within(event, data, len) ||
+           within(event, run->ep.slots, sizeof *run->ep.slots) ||
+           within(event, run->toys.rle.room, sizeof run->toys.rle.room);
+}
+
+/* Hears all events there are, or when pausing one; returns how many. */
+static size_t hear(struct runner *run, const uint8_t *data, size_t len)
+{
     struct pirn_event event;
     size_t count = 0;
-    expect(run, pirn_endpoint_feed(&run->ep, copy, len, run->now_us) == 0, "feed() failed");
-    while (pirn_endpoint_next(&run->ep, &event) && ++count <= EVENTS_MAX(len)) {
-        expect(run, inside(&event, copy, len, run->ep.slots), "event points elsewhere");
+    while (count <= EVENTS_MAX(run, len) && pirn_endpoint_next(&run->ep, &event)) {
+        count++;
+        expect(run, inside(run, &event, data, len), "event points elsewhere");
         on_event(run, &event);
         if (event.len > 0)
             memset(event.data, 0x55, event.len); /* it is the program's own to change */
         if (run->way->eager && !run->hold)
             take(run);
+        if (run->way->pause)
+            return count;
     }
-    expect(run, count <= EVENTS_MAX(len), "too many events");
+    expect(run, count <= EVENTS_MAX(run, len), "too many events");
     expect(run, !pirn_endpoint_next(&run->ep, &event), "event after none");
+    expect(run, !pirn_endpoint_is_pending(&run->ep), "pending after none");
+    return count;
+}
+
+/* Feeds a heap copy, from which what is left over goes back to bytes; returns how much that is. */
+static size_t feed_some(struct runner *run, uint8_t *bytes, size_t len, bool *paused)
+{
+    uint8_t *copy = malloc(len + 1);
+    if (!copy)
+        abort();
+    memcpy(copy, bytes, len);
+    borrow(run);
+    if (len > 0)
+        expect(run, pirn_endpoint_feed(&run->ep, copy, len, run->now_us) == 0, "feed() failed");
+    *paused = hear(run, copy, len) > 0 && run->way->pause;
+    const size_t left = pirn_endpoint_unfeed(&run->ep);
+    expect(run, left <= len && (*paused || left == 0), "left over");
+    memcpy(bytes + len - left, copy + len - left, left);
     memset(copy, 0xaa, len);
     free(copy);
     give_back(run);
+    return left;
+}
+
+static void feed(struct runner *run, const uint8_t *bytes, size_t len)
+{
+    struct buffer rest = {0};
+    bool paused = false;
+    buffer_add(&rest, bytes, len);
+    for (size_t at = 0; at < len || paused;) {
+        const size_t left = len - at;
+        const size_t some = paused ? (left + 1) / 2 : left;
+        at += some - feed_some(run, rest.data + at, some, &paused);
+    }
+    buffer_release(&rest);
 }
 
 /* --- what the program does -------------------------------------------------------------------- */
+
+/* By way of the extensions, into as small a buffer as may be, or a large one. */
+static int64_t do_encode(struct runner *run, const struct buffer *payload, bool nofin,
+                         enum pirn_opcode type, const struct send_options *options)
+{
+    const size_t cap = options->small ? PIRN_ENCODE_MIN : PIRN_ENCODE_MIN + 3 * payload->len;
+    uint8_t *out = malloc(cap);
+    if (!out)
+        abort();
+    struct pirn_outgoing outgoing = {
+        .type = type,
+        .compress = options->never ? PIRN_COMPRESS_NEVER : PIRN_COMPRESS_AUTO,
+        .data = payload->data,
+        .len = payload->len,
+        .fin = !nofin,
+        .flush = options->flush,
+    };
+    int64_t len;
+    do {
+        len = pirn_endpoint_encode(&run->ep, &outgoing, out, cap);
+        if (len > 0)
+            add_out(run, out, (size_t)len);
+    } while (len >= 0 && !outgoing.done);
+    free(out);
+    return len;
+}
 
 static int64_t do_send(struct runner *run, struct cursor *cursor, const struct buffer *payload,
                        bool nofin, enum pirn_opcode type)
@@ -353,6 +469,16 @@ static int64_t do_send(struct runner *run, struct cursor *cursor, const struct b
     if (len > 0)
         add_out(run, out, (size_t)len);
     free(out);
+    return len;
+}
+
+static int64_t do_own_control(struct runner *run, const struct buffer *payload)
+{
+    uint8_t out[PIRN_CONTROL_FRAME_MAX];
+    int len =
+        pirn_endpoint_own_control(&run->ep, TOY_OWN_CONTROL, payload->data, payload->len, out);
+    if (len > 0)
+        add_out(run, out, (size_t)len);
     return len;
 }
 
@@ -398,20 +524,42 @@ static int64_t do_eof(struct runner *run)
     return 0;
 }
 
+static struct send_options send_options(struct cursor *cursor)
+{
+    struct send_options options = {0};
+    while (set_flag(cursor, "encode", &options.encode) ||
+           set_flag(cursor, "small", &options.small) || set_flag(cursor, "never", &options.never) ||
+           set_flag(cursor, "flush", &options.flush))
+        continue;
+    return options;
+}
+
 static int64_t do_frame(struct runner *run, struct cursor *cursor)
 {
-    static const char *const words[] = {"text", "binary", "ping", "pong"};
+    static const struct {
+        const char *word;
+        int opcode;
+    } types[] = {{"text", PIRN_TEXT}, {"binary", PIRN_BINARY}, {"ping", PIRN_PING},
+                 {"pong", PIRN_PONG}, {"own", TOY_OWN_DATA},   {"own-control", TOY_OWN_CONTROL}};
     size_t type = 0;
-    while (type < 4 && !cursor_word(cursor, words[type]))
+    while (type < sizeof types / sizeof *types && !cursor_word(cursor, types[type].word))
         type++;
-    if (type == 4)
+    if (type == sizeof types / sizeof *types)
         cursor_die(cursor, "unknown action");
     struct buffer payload = {0};
-    bool nofin = cursor_word(cursor, "nofin");
+    const int opcode = types[type].opcode;
+    const bool nofin = cursor_word(cursor, "nofin");
+    const struct send_options options = send_options(cursor);
+    int64_t result;
     cursor_payload(cursor, &payload);
-    int64_t result =
-        type < 2 ? do_send(run, cursor, &payload, nofin, type == 0 ? PIRN_TEXT : PIRN_BINARY)
-                 : do_ping(run, &payload, type == 3);
+    if (opcode == TOY_OWN_CONTROL)
+        result = do_own_control(run, &payload);
+    else if (opcode >= PIRN_CLOSE)
+        result = do_ping(run, &payload, opcode == PIRN_PONG);
+    else if (options.encode)
+        result = do_encode(run, &payload, nofin, (enum pirn_opcode)opcode, &options);
+    else
+        result = do_send(run, cursor, &payload, nofin, (enum pirn_opcode)opcode);
     buffer_release(&payload);
     return result;
 }
@@ -499,6 +647,9 @@ static void start(struct runner *run)
     int result = pirn_endpoint_init(&run->ep, run->role, &run->config,
                                     run->way->lend ? NULL : &run->own, run->now_us);
     expect(run, result == 0, "init() failed");
+    run->toys.rot.hear = on_own;
+    run->toys.rot.context = run;
+    pirn_endpoint_extend(&run->ep, run->toys.first);
 }
 
 void case_input(const struct test_case *test, enum pirn_role role, struct buffer *bytes)
@@ -534,6 +685,7 @@ void case_run(const struct test_case *test, enum pirn_role role, const struct ca
     give_back(&run);
     buffer_release(&bytes);
     buffer_release(&run.message);
+    buffer_release(&run.own_message);
 }
 
 void case_result_release(struct case_result *result)

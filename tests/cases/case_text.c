@@ -301,7 +301,8 @@ static void expected_line(struct cursor *cursor, struct buffer *line)
         cursor_payload(cursor, &payload);
         case_add_close(line, payload.data, payload.len);
     } else {
-        const char *types[] = {"partial", "text", "binary", "cont", "ping", "pong", "nofin"};
+        const char *types[] = {"partial", "text",        "binary", "cont",  "ping",  "pong",
+                               "own",     "own-control", "nofin",  "rsv=1", "rsv=2", "rsv=3"};
         for (size_t i = 0; i < sizeof types / sizeof *types; i++)
             if (cursor_word(cursor, types[i]))
                 buffer_addf(line, "%s ", types[i]);

@@ -154,13 +154,15 @@ static bool run_cuts(struct check *check, size_t len)
 static bool run_ways(struct check *check)
 {
     static const struct case_way ways[] = {
-        {"whole", 0, 0, false, false},
-        {"whole, eager", 0, 0, true, false},
-        {"byte by byte", 0, 1, false, false},
-        {"byte by byte, eager", 0, 1, true, false},
-        {"by three bytes", 0, 3, true, false},
-        {"whole, lent slots", 0, 0, false, true},
-        {"byte by byte, lent slots", 0, 1, true, true},
+        {"whole", 0, 0, false, false, false},
+        {"whole, eager", 0, 0, true, false, false},
+        {"byte by byte", 0, 1, false, false, false},
+        {"byte by byte, eager", 0, 1, true, false, false},
+        {"by three bytes", 0, 3, true, false, false},
+        {"whole, lent slots", 0, 0, false, true, false},
+        {"byte by byte, lent slots", 0, 1, true, true, false},
+        {"paused", 0, 0, false, false, true},
+        {"by three bytes, paused, lent slots", 0, 3, true, true, true},
     };
     struct case_result whole = {0};
     case_run(check->test, check->role, &ways[0], &whole);
