@@ -282,6 +282,28 @@ static int send_frame(struct pirn_conn *conn, enum pirn_opcode type, const void 
     return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
 }
 
+/* The short way, from the second message of a batch on: nothing is to be asked but for room. False
+ * if something is not so, or wrong, which the general way knows. */
+static bool send_short(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len)
+{
+    const unsigned asked = PIRN__AT_WORK | LONG_WAY;
+    struct pirn__busy *busy = pirn__conn_busy(conn);
+    if ((conn->flags & asked) != PIRN__AT_WORK || len >= LENT_BYTES || busy->queued == 0)
+        return false;
+    struct pirn__chunk *chunk = busy->last;
+    size_t room = chunk->cap - chunk->len, need = PIRN_FRAME_HEADER_MAX + len;
+    if (room < need || busy->queued + need >= conn->owner->config->high_water_bytes ||
+        pirn__loop_forked(pirn__conn_loop(conn)))
+        return false;
+    int64_t size =
+        pirn_endpoint_send(&conn->endpoint, type, true, data, len, chunk->bytes + chunk->len, room);
+    if (size < 0)
+        return false;
+    chunk->len += (size_t)size;
+    busy->queued += (size_t)size;
+    return true;
+}
+
 int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
                             size_t len, bool fin)
 {
@@ -291,6 +313,8 @@ int pirn_conn_send_fragment(struct pirn_conn *conn, enum pirn_opcode type, const
 int pirn_conn_send_back(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len,
                         bool fin)
 {
+    if (fin && send_short(conn, type, data, len))
+        return 0;
     return send_frame(conn, type, data, len, fin, true);
 }
 
@@ -298,6 +322,8 @@ int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *da
 {
     if (pirn_endpoint_is_sending(&conn->endpoint) && !(conn->flags & PIRN__STREAMING))
         return refuse_between(conn);
+    if (send_short(conn, type, data, len))
+        return 0;
     return send_frame(conn, type, data, len, true, false);
 }
 
