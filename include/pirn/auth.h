@@ -8,6 +8,7 @@
 #ifndef PIRN_AUTH_H
 #define PIRN_AUTH_H
 
+#include <pirn/error.h>
 #include <pirn/http.h>
 
 #ifdef __cplusplus

@@ -4,38 +4,14 @@
 
 #include <limits.h>
 
-#include "ascii.h"
 #include "chars.h"
-
-/* The value of a hexadecimal digit, -1 of anything else. */
-static int hexadecimal(char c)
-{
-    if (pirn__is_digit(c))
-        return c - '0';
-    c = pirn__lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Cuts the next decoded byte off the beginning of *rest, which is not empty; -1: malformed. */
-static int take_byte(struct pirn_str *rest)
-{
-    char c = rest->data[0];
-    *rest = pirn__skip(*rest, 1);
-    if (c != '%')
-        return c == '+' ? ' ' : (unsigned char)c;
-    int high = rest->len >= 2 ? hexadecimal(rest->data[0]) : -1;
-    int low = rest->len >= 2 ? hexadecimal(rest->data[1]) : -1;
-    if (high < 0 || low < 0)
-        return -1;
-    *rest = pirn__skip(*rest, 2);
-    return high << 4 | low;
-}
+#include "percent.h"
 
 static int decode(struct pirn_str value, char *out, size_t cap)
 {
     size_t len = 0;
     while (value.len > 0) {
-        int byte = take_byte(&value);
+        int byte = pirn__take_char(&value, '+') ? ' ' : pirn__percent_take(&value);
         if (byte < 0)
             return -PIRN_E_URL;
         if (len + 1 >= cap)

@@ -1,9 +1,9 @@
 /* conn_close.c: what is told of an ending. The cause is what conn->error says, else the endpoint;
  * its layer and the beginning of the text follow from it by a table. */
-#include <errno.h>
 #include <stdio.h>
 
 #include "conn_state.h"
+#include "line.h"
 
 const char *pirn_layer_name(enum pirn_layer layer)
 {
@@ -41,45 +41,6 @@ static const struct cause *find_cause(enum pirn_error error)
     return &protocol;
 }
 
-/* strerror(3) is neither safe among threads nor the same in every locale. */
-static const struct system_error {
-    int number;
-    const char *text;
-} system_errors[] = {
-    {ECONNRESET, "connection reset by peer"},
-    {EPIPE, "connection closed by peer while sending"},
-    {ETIMEDOUT, "connection timed out"},
-    {ECONNABORTED, "connection aborted"},
-    {ECONNREFUSED, "connection refused"},
-    {EHOSTUNREACH, "no route to host"},
-    {ENETUNREACH, "network is unreachable"},
-    {ENETDOWN, "network is down"},
-    {ENOBUFS, "no buffer space"},
-    {ENOMEM, "out of memory"},
-};
-
-static const char *system_error_text(int number, char *text, size_t cap)
-{
-    for (size_t i = 0; i < sizeof system_errors / sizeof *system_errors; i++)
-        if (system_errors[i].number == number)
-            return system_errors[i].text;
-    snprintf(text, cap, "system error %d", number);
-    return text;
-}
-
-/* Control characters, also those of two bytes (U+0080 to U+009F), would break the line or the
- * terminal that shows it. */
-static void sanitize(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        bool of_two = c[0] == 0xC2 && c[1] >= 0x80 && c[1] <= 0x9F;
-        if (of_two)
-            c[1] = '?';
-        if (of_two || *c < 0x20 || *c == 0x7F)
-            *c = '?';
-    }
-}
-
 static enum pirn_error error_of(const struct pirn_conn *conn)
 {
     return conn->error ? (enum pirn_error)conn->error : pirn_endpoint_error(&conn->endpoint);
@@ -88,7 +49,7 @@ static enum pirn_error error_of(const struct pirn_conn *conn)
 static const char *error_text(const struct pirn_conn *conn, char *text, size_t cap)
 {
     if (conn->error == PIRN_E_SYSTEM)
-        return system_error_text(conn->system_error, text, cap);
+        return pirn__line_system_error(conn->system_error, text, cap);
     if (pirn__conn_socket_error(conn) == (enum pirn_error)conn->error)
         return pirn__tls_text(pirn__conn_tls(conn), text, cap);
     if (conn->error)
@@ -127,7 +88,7 @@ static void write_text(const struct pirn_close_info *info, const struct pirn_con
         snprintf(text, cap, "failed: %d %s", info->sent_code, why);
     else
         snprintf(text, cap, "failed: %s", why);
-    sanitize(text);
+    pirn__line_clean(text);
 }
 
 void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn,

@@ -13,15 +13,15 @@ struct pirn__dial;
 #define PIRN__DIAL_RESOLVE_TIMEOUT_MS 10000
 #define PIRN__DIAL_CONNECT_TIMEOUT_MS 10000
 #define PIRN__DIAL_PROXY_TIMEOUT_MS   10000
-#define PIRN__DIAL_STAGGER_MS         250 /* RFC 8305, 5: Connection Attempt Delay */
-#define PIRN__DIAL_HOST_MAX           255 /* bytes of a host name */
+#define PIRN__DIAL_HOST_MAX           255 /* bytes */
 #define PIRN__DIAL_TEXT_CAP           256
 
 /* What it is about to do; told as it happens, also again for a second look-up. To whom: the name
  * that is looked up, the address that is tried, the proxy that is asked; one printable line. */
 enum pirn__dial_step { PIRN__DIAL_RESOLVING, PIRN__DIAL_CONNECTING, PIRN__DIAL_PROXYING };
 
-/* Copied, with all strings, by pirn__dial_start(). Zero in a timeout means its default. */
+/* Copied, with all strings, by pirn__dial_start(). Zero in a timeout means its default, PIRN_OFF
+ * none. */
 struct pirn__dial_target {
     struct pirn_str host; /* a name or an address; an IPv6 address without brackets */
     uint16_t port;
@@ -55,8 +55,8 @@ struct pirn__dial_result {
                                * the receiver's from now on. -1 on failure */
     struct pirn_str leftover; /* what a proxy sent behind its consent: the first bytes of the peer,
                                * to be taken for received. Good until done returns */
-    uint64_t resolve_us, connect_us,
-        proxy_us;                      /* what each step took; 0 for one that was not made */
+    /* What each step took; 0 for one that was not made. */
+    uint64_t resolve_us, connect_us, proxy_us;
     struct pirn__dial_failure failure; /* if fd is -1; error is PIRN_E_NONE otherwise */
 };
 
@@ -64,7 +64,7 @@ struct pirn__dial_result {
  * is gone as soon as it is called. Every call is legal in it, a new start too. */
 typedef void pirn__dial_done_fn(void *context, const struct pirn__dial_result *result);
 
-/* Begins an attempt. Between start and done the loop has a timer of it, so that it goes on running.
+/* Begins an attempt. Between start and done the loop goes on running.
  * Returns 0 with *dial set, or with it NULL
  *   -PIRN_E_MEMORY
  *   -PIRN_E_ARGUMENT  host is empty, longer than PIRN__DIAL_HOST_MAX, or has a NUL; port is 0;

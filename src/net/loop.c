@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "loop_private.h"
+#include "resolve.h"
 
 enum { ASKED = PIRN_READABLE | PIRN_WRITABLE, WATCHED = 0x8000 };
 
@@ -133,6 +134,7 @@ void pirn_loop_free(struct pirn_loop *loop)
 {
     if (!loop)
         return;
+    pirn__resolver_close(loop);
     pirn__posts_close(loop);
     if (loop->backend_state)
         loop->backend->close(loop);
@@ -154,7 +156,7 @@ int pirn_loop_watch(struct pirn_loop *loop, struct pirn_watch *watch, unsigned e
         return error;
     watch->events = (uint16_t)((events & ASKED) | WATCHED);
     watch->place = 0;
-    loop->watched += watch != &loop->posts.wake;
+    loop->watched += watch != &loop->posts.wake.watch;
     return 0;
 }
 
@@ -181,7 +183,7 @@ void pirn_loop_unwatch(struct pirn_loop *loop, struct pirn_watch *watch)
         loop->ready[watch->place - 1].watch = NULL;
     watch->events = 0;
     watch->place = 0;
-    loop->watched -= watch != &loop->posts.wake;
+    loop->watched -= watch != &loop->posts.wake.watch;
 }
 
 void pirn__loop_ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events)

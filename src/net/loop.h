@@ -19,6 +19,7 @@ struct pirn__loop_shared {
     size_t conn_bytes; /* first opens, freed with the loop */
     void *tls;         /* likewise of tls.c */
     size_t tls_bytes;
+    struct pirn__resolver *resolver; /* of resolve.c, made by the first look-up */
 };
 struct pirn__loop_shared *pirn__loop_shared(struct pirn_loop *loop);
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "loop.h"
+#include "loop_wake.h"
 
 /* ---- the backend: how the kernel is asked. Everything above it is the same for all. */
 
@@ -53,8 +54,7 @@ struct pirn_timer *pirn__wheel_take(struct pirn__wheel *wheel);
 
 struct pirn__post;
 struct pirn__posts {
-    struct pirn_watch wake;
-    int wake_write;
+    struct pirn__wake wake;
     pthread_mutex_t lock;
     struct pirn__post *first, **last; /* under lock */
 };

@@ -21,8 +21,11 @@ struct pirn__proxy {
     struct pirn_str userinfo; /* "user:password", still percent-encoded; {NULL, 0} for none */
 };
 
+#define PIRN__PROXY_URL_MAX 2048 /* bytes */
+
 /* Takes the URL of a proxy apart: [scheme://][user[:password]@]host[:port][/]. Without a scheme it
- * is http. The slices point into the text. Returns 0, or -PIRN_E_PROXY_URL. */
+ * is http; socks means socks4, as curl has it. The slices point into the text. Returns 0, or
+ * -PIRN_E_PROXY_URL. */
 int pirn__proxy_parse(struct pirn__proxy *proxy, struct pirn_str text);
 
 /* The URL of the proxy that the environment names for this host, or {NULL, 0} for none. The first
@@ -31,6 +34,9 @@ int pirn__proxy_parse(struct pirn__proxy *proxy, struct pirn_str text);
  * program has it from a request's Proxy header.) None if no_proxy or NO_PROXY excludes the host.
  * Points into the environment. */
 struct pirn_str pirn__proxy_from_environment(bool secure, struct pirn_str host, uint16_t port);
+
+/* Whether the host itself is to be looked up here, not by the proxy. */
+bool pirn__proxy_wants_address(const struct pirn__proxy *proxy);
 
 /* Whether a list such as "localhost,.example.com,10.0.0.0/8,[::1],db:5432" excludes a host. Entries
  * are separated by commas and blanks; a name stands for itself and all below it, with or without a

@@ -18,6 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "socket_connect.h"
+
 enum { DEFAULT_BACKLOG = 1024 };
 
 union address {
@@ -134,16 +136,10 @@ static int bind_unix(int fd, const struct sockaddr *name, socklen_t len, const c
 static int listen_unix(const struct pirn_listen *where)
 {
     const char *path = where->unix_path;
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    size_t size = strlen(path);
-    if (size == 0 || size >= sizeof name.sun_path)
+    struct sockaddr_un name;
+    socklen_t len = pirn__unix_name(&name, pirn_cstr(path));
+    if (len == 0)
         return fail(PIRN_E_ARGUMENT, EINVAL);
-    memcpy(name.sun_path, path, size);
-    if (path[0] == '@')
-        name.sun_path[0] = '\0'; /* abstract: exactly these bytes, no NUL behind */
-    else
-        size++;
-    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
     int fd = new_socket(AF_UNIX);
     if (fd < 0)
         return -PIRN_E_SYSTEM;
