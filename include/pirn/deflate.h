@@ -73,8 +73,8 @@ struct pirn_deflate {
     uint8_t *room;
     size_t room_bytes;
     enum pirn_role role;
-    struct pirn_deflate_stream *compressor; /* of SHARED */
-    struct pirn_deflate_stream *inflaters;  /* not in use */
+    uint64_t last_sent_bytes, last_sent_wire_bytes;
+    struct pirn_deflate_stream *compressors, *inflaters; /* not in use */
 };
 
 #define PIRN_DEFLATE_ROOM_MIN 1024

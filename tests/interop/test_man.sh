@@ -16,6 +16,7 @@ flags='-std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Werror'
 
 libraries=$build/libpirn-core.a
 [ ! -f "$build/libpirn.a" ] || libraries="$build/libpirn.a $libraries"
+! grep -q deflateInit2_ "$build/libpirn-core.a" || libraries="$libraries -lz"
 
 # The line of the page is the line of the program, for the compiler's messages.
 extract()
