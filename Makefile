@@ -3,14 +3,15 @@ PORT ?= 9001
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+TODAY := $(shell date +%F)
 CTEST := ctest --output-on-failure -j $(JOBS) --test-dir
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test lint bench cost fuzz exhaustive msan coverage install format \
-    clean
+.PHONY: help setup build serve test lint bench bench-report bench-build cost fuzz exhaustive msan \
+    coverage install format clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what the build and the tests need and this machine lacks
 	@tools/setup test
@@ -31,13 +32,21 @@ test: setup ## build with gcc (-O2) and clang (ASan, UBSan), run every test with
 lint: setup ## check the layout, the walls of the source, the man pages
 	@tools/lint
 
-bench: ## compare speed with the floor and with peers, in two minutes; bench/run.py does more
+bench: bench-build ## compare speed with the floor and with peers, in two minutes
+	@build/bench/bench_core --quick
+	@bench/run.py --quick --out build/bench/results.json
+	@bench/report.py build/bench/results.json --save quick
+
+bench-report: bench-build ## compare all there is, in an hour, for bench/results and README.md
+	@bench/run.py --out build/bench/echo.json
+	@bench/run.py --deflate --out build/bench/deflate.json
+	@bench/report.py build/bench/echo.json --save echo-$(TODAY) --readme
+	@bench/report.py build/bench/deflate.json --save deflate-$(TODAY)
+
+bench-build:
 	-@tools/setup bench
 	@tools/build release
 	@tools/build release bench-peers
-	@build/bench/bench_core --quick
-	@bench/run.py --quick --out build/bench/results.json
-	@bench/report.py build/bench/results.json
 
 cost: setup ## compare instruction counts with bench/cost.txt
 	@tools/build release bench_cost

@@ -178,13 +178,13 @@ static void measure(struct wire *wire, bool quick, double best[READERS])
     }
 }
 
-static double results[SIZES][SLICES][KIND_COUNT][READERS];
+static double results[SIZES][SLICES][KIND_SAME][READERS];
 
 static void measure_all(bool quick)
 {
     for (int size = 0; size < SIZES; size++) {
         for (int slice = 0; slice < SLICES; slice++) {
-            for (int kind = 0; kind < KIND_COUNT; kind++) {
+            for (int kind = 0; kind < KIND_SAME; kind++) {
                 struct wire wire = wire_make(sizes[size], slices[slice], (enum kind)kind);
                 measure(&wire, quick, results[size][slice][kind]);
                 free(wire.bytes);
@@ -215,7 +215,7 @@ static void print_all(void)
 #endif
     printf("\n");
     for (int size = 0; size < SIZES; size++)
-        for (int kind = 0; kind < KIND_COUNT; kind++)
+        for (int kind = 0; kind < KIND_SAME; kind++)
             for (int slice = 0; slice < SLICES; slice++)
                 print_row(size, slice, kind);
 }
@@ -232,8 +232,8 @@ static void promise_wslay(void)
 #ifdef BENCH_WSLAY
     for (int size = 0; size < SIZES; size++) {
         double wanted = sizes[size] < 125 ? 4 : 10, least = 1e18;
-        for (int i = 0; i < SLICES * KIND_COUNT; i++) {
-            const double *ns = results[size][i / KIND_COUNT][i % KIND_COUNT];
+        for (int i = 0; i < SLICES * KIND_SAME; i++) {
+            const double *ns = results[size][i / KIND_SAME][i % KIND_SAME];
             double ratio = ns[BY_WSLAY] / ns[BY_PIRN];
             least = ratio < least ? ratio : least;
         }

@@ -110,14 +110,14 @@ static void count_core(void)
 {
     static const size_t sizes[] = {20, 125, 1 << 10};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        for (int kind = 0; kind < KIND_COUNT; kind++) {
+        for (int kind = 0; kind < KIND_SAME; kind++) {
             char name[32];
             snprintf(name, sizeof name, "receive-%zu-%s", sizes[i], kind_names[kind]);
             fill_wire(sizes[i], (enum kind)kind);
             count(name, receive);
         }
     }
-    for (int kind = 0; kind < KIND_COUNT; kind++) {
+    for (int kind = 0; kind < KIND_SAME; kind++) {
         char name[32];
         snprintf(name, sizeof name, "receive-byte-%s", kind_names[kind]);
         fill_wire(60 << 10, (enum kind)kind);
@@ -161,7 +161,7 @@ static void on_open(struct pirn_conn *conn)
 static int connect_client(void)
 {
     int fd = client_connect(pirn_server_port(server));
-    client_ask(fd);
+    client_ask(fd, NULL);
     dispatch_until(opened + 1);
     client_read_answer(fd);
     return fd;

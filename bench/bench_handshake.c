@@ -59,7 +59,7 @@ static void lives(uint16_t port, long count)
     for (long i = 0; i < count; i++)
         fds[i] = client_connect(port);
     for (long i = 0; i < count; i++)
-        client_ask(fds[i]);
+        client_ask(fds[i], NULL);
     for (long i = 0; i < count; i++)
         client_read_answer(fds[i]);
     echo_all(fds, count);

@@ -1,13 +1,15 @@
 /* bench_load: keeps an echo server busy, and measures it.
  *
  *     bench_load --port PORT [--connections N] [--outstanding N] [--size BYTES]
- *                [--kind binary|ascii|text] [--raw] [--server PID]
+ *                [--kind binary|ascii|text|json] [--deflate | --raw] [--server PID]
  *                [--warm-up MS] [--run MS | --messages N]
  *
  * Every connection has as many messages on their way as --outstanding says: each echo that is whole
  * is answered by a new message, and what one read completes is sent by one write. Each echo is
  * compared with what was sent; it may come in fragments. --raw is for bench_floor: the same bytes
  * without a handshake, all of one value, and the echo 4 bytes shorter, as an unmasked frame is.
+ * With
+ * --deflate the messages are compressed beforehand, the echoes decompressed as they come.
  *
  * Prints one line of JSON: messages and seconds of the run, latencies in microseconds (from the
  * write of a message to the read that completes its echo), the processor time that this program and
@@ -24,46 +26,52 @@
 #include <pirn/frame.h>
 
 #include "client.h"
+#include "deflate.h"
 #include "latency.h"
+#include "messages.h"
 #include "options.h"
 #include "process.h"
 #include "support.h"
 
-enum { RECEIVE_BYTES = 256 << 10, BLOCK_BYTES = 256 << 10, READY_MAX = 256 };
+enum { RECEIVE_BYTES = 256 << 10, READY_MAX = 256, COMPRESSED = 4 };
 
 static struct {
-    long port, connections, outstanding, size, raw, server, warm_up, run, messages;
+    long port, connections, outstanding, size, raw, deflate, server, warm_up, run, messages;
     const char *kind;
 } options = {.connections = 1, .outstanding = 1, .size = 20, .warm_up = 300, .run = 1000};
 
-/* Frames one behind the other, each with a key of its own. Connections send it again and again. */
-static struct {
-    uint8_t *bytes;
-    size_t frame_len, frames, len;
-} block;
-
-static uint8_t *payload; /* what every echo must hold */
-static uint8_t *echo;    /* a whole echo in one frame, the common case */
-static size_t echo_len;  /* bytes of it */
+static struct messages messages; /* connections send them again and again */
+static struct deflate_terms terms;
 static enum kind kind;
+
+/* A whole echo in one frame, the common case: its header, which is the same for all. */
+static uint8_t echo_head[PIRN_FRAME_HEADER_MAX];
+static size_t echo_head_len;
+
+/* All of it, without WebSocket. */
+static uint8_t *raw_echo;
+static size_t echo_len;
 
 struct conn {
     int fd;
     bool blocked;
     bool in_message;    /* a fragment of an echo has come, or its frame, but not the last */
     bool in_frame;      /* a header is whole */
+    bool compressed;    /* the current echo */
     uint8_t header_len; /* bytes of one that is not */
     uint8_t header[PIRN_FRAME_HEADER_MAX];
     uint64_t frame_left;
-    size_t echoed;           /* payload of the current echo that has come */
-    size_t at, unsent;       /* where in the block, and how many bytes, are to be sent next */
-    uint32_t sent, received; /* messages */
+    size_t echoed;     /* payload of the current echo that has come */
+    uint8_t *inflated; /* and what it is, if it is compressed */
+    struct inflater *inflater;
+    size_t at, unsent;       /* where in the frames, and how many bytes, are to be sent next */
+    uint64_t sent, received; /* messages */
     uint64_t *sent_ns;       /* when, by number modulo outstanding */
 };
 
 static struct conn *conns;
 static int poller;
-static uint64_t completed;
+static uint64_t completed, completed_bytes;
 static struct latency latency;
 
 /* In the middle of a page, to where the kernel copies fastest: see loop.c. */
@@ -79,14 +87,14 @@ static void watch(struct conn *conn, int how, uint32_t events)
         fail("epoll_ctl");
 }
 
-/* At most one write takes the end of the block and its beginning. */
+/* At most one write takes the end of the frames and their beginning. */
 static ssize_t write_some(const struct conn *conn)
 {
-    size_t here = block.len - conn->at;
+    size_t here = messages_len(&messages) - conn->at;
     here = here < conn->unsent ? here : conn->unsent;
     size_t rest = conn->unsent - here;
     rest = rest < conn->at ? rest : conn->at;
-    struct iovec pieces[2] = {{block.bytes + conn->at, here}, {block.bytes, rest}};
+    struct iovec pieces[2] = {{messages.frames + conn->at, here}, {messages.frames, rest}};
     return writev(conn->fd, pieces, rest > 0 ? 2 : 1);
 }
 
@@ -98,7 +106,7 @@ static void flush(struct conn *conn)
             fail("write");
         if (sent < 0)
             break;
-        conn->at = (conn->at + (size_t)sent) % block.len;
+        conn->at = (conn->at + (size_t)sent) % messages_len(&messages);
         conn->unsent -= (size_t)sent;
     }
     bool blocked = conn->unsent > 0;
@@ -109,9 +117,9 @@ static void flush(struct conn *conn)
 
 static void send_messages(struct conn *conn, size_t count, uint64_t now)
 {
+    conn->unsent += messages_bytes(&messages, conn->sent, count);
     for (size_t i = 0; i < count; i++)
-        conn->sent_ns[conn->sent++ % (uint32_t)options.outstanding] = now;
-    conn->unsent += count * block.frame_len;
+        conn->sent_ns[conn->sent++ % (uint64_t)options.outstanding] = now;
     flush(conn);
 }
 
@@ -134,9 +142,12 @@ static size_t take_header(struct conn *conn, const uint8_t *data, size_t len)
     }
     if (!conn->in_frame)
         return took;
-    if (frame.opcode != (conn->in_message ? PIRN_CONTINUATION : echo[0] & 15))
+    bool first = !conn->in_message;
+    if (frame.opcode != (first ? echo_head[0] & 15 : PIRN_CONTINUATION))
         mismatch("an echo has the wrong opcode");
-    if (frame.masked || frame.rsv != 0 || frame.payload_len > (size_t)options.size - conn->echoed)
+    if (first)
+        conn->compressed = conn->inflater && frame.rsv == COMPRESSED;
+    if (frame.masked || frame.rsv != (first && conn->compressed ? COMPRESSED : 0))
         mismatch("an echo has the wrong header");
     conn->in_message = !frame.fin;
     conn->header_len = 0;
@@ -144,81 +155,94 @@ static size_t take_header(struct conn *conn, const uint8_t *data, size_t len)
     return took;
 }
 
-static size_t take_payload(struct conn *conn, const uint8_t *data, size_t len)
+/* One byte more than a message has, to see when an echo has more. */
+static void take_compressed(struct conn *conn, const uint8_t *data, size_t len)
 {
-    size_t took = len < conn->frame_left ? len : (size_t)conn->frame_left;
-    if (memcmp(data, payload + conn->echoed, took) != 0)
+    size_t cap = messages.size + 1;
+    inflater_piece(conn->inflater, data, len, conn->inflated, &conn->echoed, cap);
+    if (len < conn->frame_left || conn->in_message)
+        return;
+    inflater_end_message(conn->inflater, conn->inflated, &conn->echoed, cap);
+    if (memcmp(conn->inflated, messages_payload(&messages, conn->received), messages.size) != 0)
         mismatch("an echo differs from what was sent");
-    conn->echoed += took;
-    conn->frame_left -= took;
-    conn->in_frame = conn->frame_left > 0;
-    return took;
 }
 
-/* Takes what there is of one frame, and returns the bytes of it; adds to count if an echo ends. */
-static size_t take_frame(struct conn *conn, const uint8_t *data, size_t len, size_t *count)
+static void take_plain(struct conn *conn, const uint8_t *data, size_t len)
 {
-    size_t took = conn->in_frame ? 0 : take_header(conn, data, len);
+    const uint8_t *payload = messages_payload(&messages, conn->received);
+    if (len > messages.size - conn->echoed || memcmp(data, payload + conn->echoed, len) != 0)
+        mismatch("an echo differs from what was sent");
+    conn->echoed += len;
+}
+
+/* Takes what there is of one frame, and returns the bytes of it. */
+static size_t take_frame(struct conn *conn, const uint8_t *data, size_t len)
+{
+    size_t head = conn->in_frame ? 0 : take_header(conn, data, len), here = len - head;
     if (!conn->in_frame)
-        return took;
-    took += take_payload(conn, data + took, len - took);
+        return head;
+    here = here < conn->frame_left ? here : (size_t)conn->frame_left;
+    (conn->compressed ? take_compressed : take_plain)(conn, data + head, here);
+    conn->frame_left -= here;
+    conn->in_frame = conn->frame_left > 0;
     if (conn->in_frame || conn->in_message)
-        return took;
-    if (conn->echoed != (size_t)options.size)
-        mismatch("an echo is too short");
+        return head + here;
+    if (conn->echoed != messages.size)
+        mismatch("an echo has the wrong length");
     conn->echoed = 0;
-    ++*count;
-    return took;
+    conn->received++;
+    return head + here;
 }
 
-/* Returns how many echoes are complete with data. */
-static size_t take_frames(struct conn *conn, const uint8_t *data, size_t len)
+static bool is_whole_echo(const struct conn *conn, const uint8_t *data, size_t len)
 {
-    size_t count = 0, at = 0;
-    while (at < len) {
-        bool between = conn->header_len == 0 && !conn->in_frame && !conn->in_message;
-        if (between && len - at >= echo_len && memcmp(data + at, echo, echo_len) == 0) {
-            at += echo_len;
-            count++;
-        } else {
-            at += take_frame(conn, data + at, len - at, &count);
-        }
+    if (conn->header_len > 0 || conn->in_frame || conn->in_message || len < echo_len)
+        return false;
+    return memcmp(data, echo_head, echo_head_len) == 0 &&
+           memcmp(data + echo_head_len, messages_payload(&messages, conn->received),
+                  messages.size) == 0;
+}
+
+static void take_frames(struct conn *conn, const uint8_t *data, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        bool whole = is_whole_echo(conn, data + at, len - at);
+        at += whole ? echo_len : take_frame(conn, data + at, len - at);
+        conn->received += whole;
     }
-    return count;
 }
 
-static size_t take_raw(struct conn *conn, const uint8_t *data, size_t len)
+static void take_raw(struct conn *conn, const uint8_t *data, size_t len)
 {
-    size_t count = 0, at = 0;
-    while (at < len) {
+    for (size_t at = 0; at < len;) {
         size_t took = echo_len - conn->echoed;
         took = took < len - at ? took : len - at;
-        if (memcmp(data + at, echo, took) != 0)
+        if (memcmp(data + at, raw_echo, took) != 0)
             mismatch("an echo differs from what was sent");
         at += took;
         conn->echoed += took;
-        count += conn->echoed == echo_len;
+        conn->received += conn->echoed == echo_len;
         conn->echoed %= echo_len;
     }
-    return count;
 }
 
 static void receive(struct conn *conn)
 {
+    uint64_t before = conn->received;
     ssize_t got = read(conn->fd, receive_buffer, RECEIVE_BYTES);
     if (got < 0 && errno == EAGAIN)
         return;
     if (got <= 0)
         fail("the server has ended a connection");
-    size_t count = (options.raw ? take_raw : take_frames)(conn, receive_buffer, (size_t)got);
-    if (count == 0)
+    (options.raw ? take_raw : take_frames)(conn, receive_buffer, (size_t)got);
+    completed_bytes += (size_t)got;
+    if (conn->received == before)
         return;
     uint64_t now = now_ns();
-    for (size_t i = 0; i < count; i++)
-        latency_add(&latency,
-                    now - conn->sent_ns[conn->received++ % (uint32_t)options.outstanding]);
-    completed += count;
-    send_messages(conn, count, now);
+    for (uint64_t i = before; i < conn->received; i++)
+        latency_add(&latency, now - conn->sent_ns[i % (uint64_t)options.outstanding]);
+    completed += conn->received - before;
+    send_messages(conn, (size_t)(conn->received - before), now);
 }
 
 static void turn(void)
@@ -238,27 +262,35 @@ static void turn(void)
 
 /* ---- start, run, end */
 
-/* Keys differ from frame to frame, and from run to run: some server might know a cheap one. */
-static void make_block(void)
+static void make_messages(void)
 {
-    size_t size = (size_t)options.size, frame_max = size + PIRN_FRAME_HEADER_MAX;
-    uint32_t key = (uint32_t)now_ns() | 0x01010101;
-    payload = need(size);
-    echo = need(frame_max);
-    fill_payload(payload, size, kind);
-    echo_len = put_frame(echo, frame_max, kind, payload, size, NULL);
-    block.frame_len = echo_len + sizeof key;
-    block.frames = BLOCK_BYTES / block.frame_len;
-    block.frames = block.frames > 0 ? block.frames : 1;
-    block.len = block.frames * block.frame_len;
-    block.bytes = need(block.len);
-    for (size_t i = 0; i < block.frames; i++, key = key * 5 + 0x01010101)
-        put_frame(block.bytes + i * block.frame_len, block.frame_len, kind, payload, size,
-                  (const uint8_t *)&key);
+    messages = messages_make(kind, (size_t)options.size, options.deflate ? &terms : NULL);
+    const struct pirn_frame frame = {.fin = true,
+                                     .opcode = kind == KIND_BINARY ? PIRN_BINARY : PIRN_TEXT,
+                                     .payload_len = messages.size};
+    echo_head_len = (size_t)pirn_frame_encode_header(echo_head, &frame);
+    echo_len = echo_head_len + messages.size;
     if (!options.raw)
         return;
-    memset(block.bytes, 'x', block.len);
-    memset(echo, 'x', echo_len);
+    raw_echo = need(echo_len);
+    memset(raw_echo, 'x', echo_len);
+    memset(messages.frames, 'x', messages_len(&messages));
+}
+
+static void shake_hands(struct conn *conn)
+{
+    struct deflate_terms agreed;
+    char head[CLIENT_HEAD_BYTES];
+    client_ask(conn->fd, options.deflate ? DEFLATE_OFFER : NULL);
+    client_read_head(conn->fd, head);
+    deflate_read_terms(&agreed, head);
+    if (!options.deflate)
+        return;
+    if (!agreed.agreed)
+        mismatch("the server does not compress");
+    terms = agreed; /* the same for all */
+    conn->inflated = need((size_t)options.size + 1);
+    conn->inflater = inflater_new(&terms);
 }
 
 static void open_all(void)
@@ -268,10 +300,8 @@ static void open_all(void)
     for (long i = 0; i < options.connections; i++) {
         struct conn *conn = &conns[i];
         conn->fd = client_connect((uint16_t)options.port);
-        if (!options.raw) {
-            client_ask(conn->fd);
-            client_read_answer(conn->fd);
-        }
+        if (!options.raw)
+            shake_hands(conn);
         client_unblock(conn->fd);
         conn->sent_ns = need((size_t)options.outstanding * sizeof *conn->sent_ns);
         watch(conn, EPOLL_CTL_ADD, EPOLLIN);
@@ -286,7 +316,7 @@ static void run(void)
     while (options.messages == 0 && now_ns() < end)
         turn();
     uint64_t server = process_cpu_ns(options.server), own = process_cpu_ns(getpid());
-    completed = 0;
+    completed = completed_bytes = 0;
     latency_reset(&latency);
     begun = now_ns();
     end = begun + (uint64_t)options.run * 1000000;
@@ -297,6 +327,7 @@ static void run(void)
            (unsigned long long)completed, (double)passed / 1e9,
            (double)(process_cpu_ns(options.server) - server) / 1e9,
            (double)(process_cpu_ns(getpid()) - own) / 1e9);
+    printf("\"echo_bytes\": %llu, ", (unsigned long long)completed_bytes);
     printf("\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}\n",
            latency_us(&latency, 0.5), latency_us(&latency, 0.9), latency_us(&latency, 0.99),
            latency_us(&latency, 0.999), latency_us(&latency, 1));
@@ -311,6 +342,7 @@ int main(int argc, char **argv)
         {"size", .number = &options.size},
         {"kind", .text = &options.kind},
         {"raw", .flag = &options.raw},
+        {"deflate", .flag = &options.deflate},
         {"server", .number = &options.server},
         {"warm-up", .number = &options.warm_up},
         {"run", .number = &options.run},
@@ -323,8 +355,8 @@ int main(int argc, char **argv)
     if (kind == KIND_COUNT || options.port == 0 || options.size == 0 || options.outstanding == 0 ||
         options.connections == 0)
         return options_usage(rows, argv[0]);
-    make_block();
     open_all();
+    make_messages();
     run();
     return 0;
 }

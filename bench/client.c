@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,25 +23,28 @@ int client_connect(uint16_t port)
 }
 
 /* The key and its answer are those of RFC 6455, 1.3. */
-void client_ask(int fd)
+void client_ask(int fd, const char *offer)
 {
-    static const char request[] = "GET / HTTP/1.1\r\n"
-                                  "Host: 127.0.0.1\r\n"
-                                  "Upgrade: websocket\r\n"
-                                  "Connection: Upgrade\r\n"
-                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                                  "Sec-WebSocket-Version: 13\r\n"
-                                  "\r\n";
-    client_write(fd, request, sizeof request - 1);
+    char request[512];
+    int len = snprintf(request, sizeof request,
+                       "GET / HTTP/1.1\r\n"
+                       "Host: 127.0.0.1\r\n"
+                       "Upgrade: websocket\r\n"
+                       "Connection: Upgrade\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                       "Sec-WebSocket-Version: 13\r\n"
+                       "%s%s%s\r\n",
+                       offer ? "Sec-WebSocket-Extensions: " : "", offer ? offer : "",
+                       offer ? "\r\n" : "");
+    client_write(fd, request, (size_t)len);
 }
 
 /* A server says nothing behind the head before it is spoken to. */
-void client_read_answer(int fd)
+void client_read_head(int fd, char head[CLIENT_HEAD_BYTES])
 {
-    char head[2048];
     size_t len = 0;
     do {
-        ssize_t got = read(fd, head + len, sizeof head - 1 - len);
+        ssize_t got = read(fd, head + len, CLIENT_HEAD_BYTES - 1 - len);
         if (got <= 0)
             fail("no answer to the handshake");
         len += (size_t)got;
@@ -48,6 +52,12 @@ void client_read_answer(int fd)
     } while (!strstr(head, "\r\n\r\n"));
     if (strncmp(head, "HTTP/1.1 101 ", 13) != 0 || !strstr(head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
         fail("the server refuses the handshake");
+}
+
+void client_read_answer(int fd)
+{
+    char head[CLIENT_HEAD_BYTES];
+    client_read_head(fd, head);
 }
 
 void client_write(int fd, const void *data, size_t len)

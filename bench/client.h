@@ -7,8 +7,11 @@
 
 int client_connect(uint16_t port);
 
-/* The opening handshake, in two parts so that many servers' answers can be waited for at a time. */
-void client_ask(int fd);
+/* The opening handshake, in two parts so that many servers' answers can be waited for at a time. An
+ * offer of extensions may be NULL; the answer's head is a string. */
+enum { CLIENT_HEAD_BYTES = 2048 };
+void client_ask(int fd, const char *offer);
+void client_read_head(int fd, char head[CLIENT_HEAD_BYTES]);
 void client_read_answer(int fd);
 
 void client_write(int fd, const void *data, size_t len);

@@ -1,18 +1,23 @@
 #!/usr/bin/python3
 """Makes a text table and an SVG of what bench/run.py has measured.
 
-    bench/report.py RESULTS.json [--save NAME]
+    bench/report.py RESULTS.json [--save NAME [--readme]]
 
-Prints the tables; with --save they go to bench/results/NAME.txt, with NAME.svg beside it. All
-numbers are medians of the rounds. How to read them: docs/guide/performance.md."""
+Prints the tables; with --save they go to bench/results/NAME.txt, with NAME.svg beside it, and with
+--readme a short one and the chart into README.md too, between its marks. All numbers are medians of
+the rounds. How to read them: docs/guide/performance.md."""
 
+import argparse
 import json
 import pathlib
+import re
 import statistics
-import sys
 
-RESULTS = pathlib.Path(__file__).resolve().parent / "results"
-SERVERS = ["floor", "pirn", "bun", "libwebsockets", "beast", "ws"]
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench/results"
+README = ROOT / "README.md"
+SERVERS = ["floor", "pirn", "bun", "libwebsockets", "beast", "ws", "pirn-shared", "bun-shared",
+           "pirn-dedicated", "bun-dedicated", "ws-dedicated"]
 COLOURS = {"pirn": "#c2410c", "bun": "#94a3b8", "libwebsockets": "#64748b", "beast": "#475569",
            "ws": "#cbd5e1"}
 CHART_CELLS = [(20, "binary", 50, 16), (1 << 10, "binary", 50, 16), (1 << 10, "text", 50, 16),
@@ -29,6 +34,9 @@ class Cell:
         self.cpu_us = statistics.median(row["server_cpu"] / row["messages"] * 1e6 for row in rows)
         self.p50 = statistics.median(row["p50"] for row in rows)
         self.p99 = statistics.median(row["p99"] for row in rows)
+        self.bytes = statistics.median(
+            row.get("echo_bytes", 0) / max(row["messages"], 1) for row in rows
+        )
 
 
 def echo_cells(result):
@@ -69,6 +77,14 @@ def present(cells):
     return [name for name in SERVERS if any(name in servers for servers in cells.values())]
 
 
+def is_ours(name):
+    return name.startswith("pirn")
+
+
+def ours(cells):
+    return [name for name in present(cells) if is_ours(name)]
+
+
 def rates(cells):
     names = present(cells)
     yield "Echoes: messages per second, and in brackets the share of the floor's"
@@ -77,8 +93,8 @@ def rates(cells):
         line = cell_text(cell)
         for name in names:
             line += f"{with_share(servers, name):>16}"
-        spread = f"{servers['pirn'].spread:14.0%}" if "pirn" in servers else ""
-        yield line + spread
+        spreads = [servers[name].spread for name in ours(cells) if name in servers]
+        yield line + (f"{max(spreads):14.0%}" if spreads else "")
 
 
 def with_share(servers, name):
@@ -108,23 +124,36 @@ def processor(cells):
         yield line
 
 
-def against(cells):
-    names = [name for name in present(cells) if name not in ("floor", "pirn")]
+def sizes(cells):
+    """What is on the wire, where servers compress."""
+    names = [name for name in present(cells) if "-" in name]
     if not names:
         return
-    yield "Echoes: how many times as many messages per second as each peer"
+    yield "Echoes: bytes on the wire, of a message"
+    yield HEAD + "".join(f"{name:>16}" for name in names)
+    for cell, servers in cells.items():
+        texts = [f"{servers[name].bytes:.0f}" if name in servers else "failed" for name in names]
+        yield cell_text(cell) + "".join(f"{text:>16}" for text in texts)
+
+
+def against(cells, own):
+    names = [name for name in present(cells) if name != "floor" and not is_ours(name)]
+    if not names:
+        return
+    yield f"Echoes: how many times as many messages per second as each peer has {own}"
     yield HEAD + "".join(f"{name:>16}" for name in names)
     for cell, servers in cells.items():
         line = cell_text(cell)
         for name in names:
-            both = name in servers and "pirn" in servers
-            text = f"{servers['pirn'].rate / servers[name].rate:.2f}" if both else "failed"
+            both = name in servers and own in servers
+            text = f"{servers[own].rate / servers[name].rate:.2f}" if both else "failed"
             line += f"{text:>16}"
         yield line
 
 
 def promises(cells):
-    yield "Promises"
+    if any({"pirn", "floor"} <= servers.keys() for servers in cells.values()):
+        yield "Promises"
     for cell, servers in cells.items():
         if not {"pirn", "floor"} <= servers.keys():
             continue
@@ -194,7 +223,8 @@ def report(result):
     cells = echo_cells(result)
     parts = [head(result)]
     if cells:
-        parts += [rates(cells), processor(cells), against(cells), promises(cells)]
+        parts += [rates(cells), processor(cells), sizes(cells)]
+        parts += [against(cells, own) for own in ours(cells)] + [promises(cells)]
     parts += [handshakes(result), idle(result), calls(result)]
     texts = ["\n".join(part) for part in parts]
     return "\n\n".join(text for text in texts if text) + "\n"
@@ -252,17 +282,65 @@ def chart(result):
     return "\n".join(parts + ["</svg>"]) + "\n"
 
 
-def main():
-    if len(sys.argv) not in (2, 4) or (len(sys.argv) == 4 and sys.argv[2] != "--save"):
-        sys.exit("usage: bench/report.py RESULTS.json [--save NAME]")
-    result = json.loads(pathlib.Path(sys.argv[1]).read_text())
-    text = report(result)
-    if len(sys.argv) == 2:
-        print(text, end="")
-        return
+# ---- the first page
+
+
+def times_text(servers, name, value):
+    if not {name, "floor"} <= servers.keys():
+        return "-"
+    return f"{value(servers[name]) / value(servers['floor']):.2f}"
+
+
+def short_table(result, name):
+    """Processor time a message, as a multiple of the floor's."""
+    cells = echo_cells(result)
+    names = [each for each in present(cells) if each != "floor"]
+    machine = result["machine"]
+    yield f"![Echoes per second, as a share of raw TCP](bench/results/{name}.svg)"
+    yield ""
+    yield "| processor time of an echo, raw TCP = 1 | " + " | ".join(names) + " |"
+    yield "|---" * (len(names) + 1) + "|"
+    for cell in CHART_CELLS:
+        servers = cells.get(cell, {})
+        size, kind, connections, outstanding = cell
+        kind = {"text": "text that is not ASCII"}.get(kind, kind)
+        row = [f"{size_text(size)} {kind}, {connections} connections, {outstanding} each"]
+        row += [times_text(servers, each, lambda server: server.cpu_us) for each in names]
+        yield "| " + " | ".join(row) + " |"
+    yield ""
+    yield f"{machine['processor']}, Linux {machine['kernel']}, {machine['date']}, medians of"
+    yield f"{result['rounds']} rounds; [all numbers](bench/results/{name}.txt),"
+    yield "[how they were measured](docs/guide/performance.md)."
+
+
+def put_into_readme(lines):
+    marks = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
+    text = "\n".join(lines)
+    README.write_text(marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", README.read_text()))
+
+
+def save(result, name):
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{sys.argv[3]}.txt").write_text(text)
-    (RESULTS / f"{sys.argv[3]}.svg").write_text(chart(result))
+    (RESULTS / f"{name}.txt").write_text(report(result))
+    if any("floor" in servers for servers in echo_cells(result).values()):
+        (RESULTS / f"{name}.svg").write_text(chart(result))
+    print(f"wrote {RESULTS.relative_to(ROOT)}/{name}.txt")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("--save", metavar="NAME")
+    parser.add_argument("--readme", action="store_true")
+    options = parser.parse_args()
+    if options.readme and not options.save:
+        parser.error("--readme needs --save")
+    result = json.loads(options.results.read_text())
+    print(report(result), end="")
+    if options.save:
+        save(result, options.save)
+    if options.readme:
+        put_into_readme(short_table(result, options.save))
 
 
 if __name__ == "__main__":

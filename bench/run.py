@@ -1,23 +1,25 @@
 #!/usr/bin/python3
 """Runs echo servers side by side and writes what was measured, as JSON.
 
-    bench/run.py [--quick] [--rounds N] [--only PART,...] [--servers NAME,...] [--out FILE]
-                 [--cell SIZE/KIND/CONNECTIONS/OUTSTANDING ...]
+    bench/run.py [--quick | --smoke] [--deflate] [--rounds N] [--only PART,...]
+                 [--servers NAME,...] [--out FILE] [--cell SIZE/KIND/CONNECTIONS/OUTSTANDING ...]
 
 In every round each server is started anew, and in every cell they run in random order: the floor
 (a TCP echo of the same bytes), Pirn, and the peers that are installed. The server has processor 0
-for itself, the load processor 1. Parts: echo, calls, handshake, idle. bench/report.py makes tables
-of the result."""
+for itself, the load processor 1. Parts: echo, calls, handshake, idle. With --deflate all compress,
+and those that cannot are left out. bench/report.py makes tables of the result."""
 
 import argparse
 import contextlib
 import datetime
+import functools
 import json
 import os
 import pathlib
 import platform
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +32,12 @@ BENCH = BUILD / "bench"
 PEERS = ROOT / "bench/peers"
 SERVER_CPU, LOAD_CPU = "0", "1"
 
+PIRN = [BUILD / "pirn", "serve", "--quiet", "--port", "0", "--max-message", "16M"]
+BUN = [PEERS / "node_modules/.bin/bun", PEERS / "bun_echo.js"]
+WS = ["node", PEERS / "ws_echo.mjs"]
+
+SERVERS = ("floor", "pirn", "bun", "ws", "libwebsockets", "beast", "pirn-shared", "bun-shared",
+           "pirn-dedicated", "bun-dedicated", "ws-dedicated")
 PARTS = ("echo", "calls", "handshake", "idle")
 QUICK_CELLS = [
     (20, "binary", 1, 1),
@@ -39,6 +47,15 @@ QUICK_CELLS = [
     (16 << 10, "binary", 50, 16),
     (64 << 10, "text", 50, 1),
 ]
+SMOKE_CELLS = [(1 << 10, "ascii", 10, 4)]
+DEFLATE_CELLS = [
+    (1 << 10, "json", 1, 1),
+    (1 << 10, "json", 50, 1),
+    (1 << 10, "json", 50, 16),
+    (1 << 10, "json", 500, 1),
+    (16 << 10, "json", 50, 1),
+]
+SMOKE_DEFLATE_CELLS = [(1 << 10, "json", 10, 4)]
 CALLS_CELLS = [
     (20, "binary", 1, 1),
     (20, "binary", 50, 16),
@@ -72,23 +89,33 @@ def frame_bytes(size):
 
 def commands(size):
     """What starts each server that is installed; each prints its port."""
-    floor = [BENCH / "bench_floor", *map(str, frame_bytes(size))]
-    pirn = [BUILD / "pirn", "serve", "--quiet", "--port", "0", "--max-message", "16M"]
     found = {
-        "floor": floor,
-        "pirn": pirn,
-        "bun": [PEERS / "node_modules/.bin/bun", PEERS / "bun_echo.js"],
-        "ws": ["node", PEERS / "ws_echo.mjs"],
+        "floor": [BENCH / "bench_floor", *map(str, frame_bytes(size))],
+        "pirn": PIRN,
+        "bun": BUN,
+        "ws": WS,
         "libwebsockets": [BENCH / "peers/lws_echo"],
         "beast": [BENCH / "peers/beast_echo"],
+        "pirn-shared": [*PIRN, "--deflate=shared"],
+        "pirn-dedicated": [*PIRN, "--deflate=dedicated"],
+        "bun-shared": [*BUN, "shared"],
+        "bun-dedicated": [*BUN, "dedicated"],
+        "ws-dedicated": [*WS, "deflate"],
     }
-    if not (PEERS / "node_modules").exists():
-        del found["bun"], found["ws"]
-    return {name: words for name, words in found.items() if exists(words[0])}
+    return {name: words for name, words in found.items() if is_installed(words)}
 
 
-def exists(program):
-    return program == "node" or pathlib.Path(program).exists()
+def is_installed(words):
+    if words[0] == "node":
+        return (PEERS / "node_modules/ws").exists() and shutil.which("node")
+    if str(words[-1]).startswith("--deflate"):
+        return "--deflate" in run_and_read(str(BUILD / "pirn"), "serve", "--help")
+    return pathlib.Path(words[0]).exists()
+
+
+def compresses(name):
+    """With a window for each connection (dedicated), or one for all of them (shared)."""
+    return name.endswith(("-shared", "-dedicated"))
 
 
 def pinned(cpu, words):
@@ -155,7 +182,8 @@ def run_client(program, server, *words):
 def load_options(name, cell):
     size, kind, connections, outstanding = cell
     words = ["--size", size, "--kind", kind, "--connections", connections]
-    return words + ["--outstanding", outstanding] + (["--raw"] if name == "floor" else [])
+    words += ["--outstanding", outstanding]
+    return words + (["--raw"] if name == "floor" else ["--deflate"] if compresses(name) else [])
 
 
 def measure_echo(servers, cell, milliseconds):
@@ -229,6 +257,7 @@ def measure_handshake(servers, milliseconds):
 def measure_idle(name, connections):
     server = Server(commands(20)[name])
     words = ["--server", server.process.pid, "--connections", connections]
+    words += ["--deflate"] if compresses(name) else []
     result, fault = run_client("bench_idle", server, *words)
     server.stop()
     return {"server": name, **(result or {"fault": fault})}
@@ -247,21 +276,26 @@ def machine():
         "load": os.getloadavg()[0],
         "revision": first_line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
         "compiler": first_line("cc", "--version"),
-        "bun": first_line(str(PEERS / "node_modules/.bin/bun"), "--version"),
+        "bun": first_line(str(BUN[0]), "--version"),
         "node": first_line("node", "--version"),
     }
 
 
-def first_line(*command):
+@functools.cache
+def run_and_read(*command):
     try:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     except OSError:
         return ""
-    return (done.stdout.splitlines() or [""])[0]
+    return done.stdout
+
+
+def first_line(*command):
+    return (run_and_read(*command).splitlines() or [""])[0]
 
 
 def echo_rounds(options, names):
-    milliseconds = 300 if options.quick else 600
+    milliseconds = 600 if options.pace == "full" else 300
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
         with Servers(names) as servers:
@@ -272,21 +306,21 @@ def echo_rounds(options, names):
 def handshake_rounds(options, names):
     for _ in range(options.rounds):
         with Servers(names) as servers:
-            yield from measure_handshake(servers, 300 if options.quick else 1000)
+            yield from measure_handshake(servers, 1000 if options.pace == "full" else 300)
 
 
 def run(options, names):
-    result = {"machine": machine(), "rounds": options.rounds, "quick": options.quick}
+    result = {"machine": machine(), "rounds": options.rounds, "pace": options.pace}
     others = [name for name in names if name != "floor"]
     if "echo" in options.only:
         result["echo"] = list(echo_rounds(options, names))
-    if "handshake" in options.only:
+    if "handshake" in options.only and not options.deflate:
         result["handshake"] = list(handshake_rounds(options, names))
     if "idle" in options.only:
-        count = 2000 if options.quick else 10000
+        count = {"smoke": 200, "quick": 2000, "full": 10000}[options.pace]
         result["idle"] = [measure_idle(name, count) for name in others]
     if "calls" in options.only:
-        cells = CALLS_CELLS[1:2] if options.quick else CALLS_CELLS
+        cells = options.cell if options.deflate or options.pace == "smoke" else CALLS_CELLS
         result["calls"] = [measure_calls(name, cell) for cell in cells for name in names]
     return result
 
@@ -296,28 +330,42 @@ def read_cell(text):
     return int(size), kind, int(connections), int(outstanding)
 
 
+def usual_cells(options):
+    if options.deflate:
+        return SMOKE_DEFLATE_CELLS if options.pace == "smoke" else DEFLATE_CELLS
+    return {"smoke": SMOKE_CELLS, "quick": QUICK_CELLS, "full": list(full_cells())}[options.pace]
+
+
 def read_options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less than two minutes")
+    pace = parser.add_mutually_exclusive_group()
+    for name, text in (("quick", "in two minutes"), ("smoke", "in seconds, to see that it works")):
+        pace.add_argument(f"--{name}", dest="pace", action="store_const", const=name, help=text)
+    parser.add_argument("--deflate", action="store_true", help="with permessage-deflate")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS)
     parser.add_argument("--servers", type=lambda text: text.split(","))
     parser.add_argument("--cell", type=read_cell, nargs="+")
     parser.add_argument("--out", type=pathlib.Path, default=BENCH / "results.json")
+    parser.set_defaults(pace="full")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.quick else 5)
-    options.cell = options.cell or (QUICK_CELLS if options.quick else list(full_cells()))
+    options.rounds = options.rounds or {"smoke": 1, "quick": 3, "full": 5}[options.pace]
+    options.cell = options.cell or usual_cells(options)
     return options
+
+
+def usual_servers(options):
+    return [name for name in SERVERS if options.deflate == compresses(name)]
 
 
 def main():
     options = read_options()
+    wanted = options.servers or usual_servers(options)
     there = commands(20)
-    names = [name for name in options.servers or there if name in there]
-    for name in ("bun", "ws", "libwebsockets", "beast"):
+    for name in wanted:
         if name not in there:
-            print(f"skipped {name}: it is not installed (tools/setup bench)", file=sys.stderr)
-    result = run(options, names)
+            print(f"skipped {name}: it is not there (tools/setup bench)", file=sys.stderr)
+    result = run(options, [name for name in wanted if name in there])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
     print(f"wrote {options.out}", file=sys.stderr)

@@ -6,9 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <pirn/frame.h>
-
-const char *const kind_names[KIND_COUNT] = {"binary", "ascii", "text"};
+#include "json.h"
+const char *const kind_names[KIND_COUNT] = {"binary", "ascii", "text", "json"};
 
 enum kind kind_named(const char *name)
 {
@@ -33,6 +32,9 @@ void fill_payload(uint8_t *out, size_t len, enum kind kind)
     case KIND_ASCII:
         repeat(out, len, "{\"id\":1,\"name\":\"pirn\"}");
         break;
+    case KIND_JSON:
+        fill_json(out, len, 0);
+        break;
     case KIND_TEXT:
         repeat(out, len, "\xE6\xBC\xA2\xE5\xAD\x97\xE4\xBB\xAE\xE5\x90\x8D");
         break;
@@ -44,19 +46,24 @@ void fill_payload(uint8_t *out, size_t len, enum kind kind)
     }
 }
 
-size_t put_frame(uint8_t *out, size_t cap, enum kind kind, const uint8_t *payload, size_t len,
-                 const uint8_t *key)
+size_t put_frame_of(uint8_t *out, size_t cap, struct pirn_frame frame, const uint8_t *payload,
+                    const uint8_t *key)
 {
-    struct pirn_frame frame = {.fin = true,
-                               .masked = key != NULL,
-                               .opcode = kind == KIND_BINARY ? PIRN_BINARY : PIRN_TEXT,
-                               .payload_len = len};
+    frame.masked = key != NULL;
     if (key)
         memcpy(frame.masking_key, key, sizeof frame.masking_key);
     int64_t size = pirn_frame_encode(out, cap, &frame, payload);
     if (size < 0)
         fail("a frame has no room");
     return (size_t)size;
+}
+
+size_t put_frame(uint8_t *out, size_t cap, enum kind kind, const uint8_t *payload, size_t len,
+                 const uint8_t *key)
+{
+    const struct pirn_frame frame = {
+        .fin = true, .opcode = kind == KIND_BINARY ? PIRN_BINARY : PIRN_TEXT, .payload_len = len};
+    return put_frame_of(out, cap, frame, payload, key);
 }
 
 uint64_t now_ns(void)

@@ -6,8 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* text is of Chinese and ASCII: almost every character takes three bytes. */
-enum kind { KIND_BINARY, KIND_ASCII, KIND_TEXT, KIND_COUNT };
+#include <pirn/frame.h>
+
+/* text is of Chinese and ASCII: almost every character takes three bytes. The first three are the
+ * same for all messages of a run, json is hundreds of different ones. */
+enum kind { KIND_BINARY, KIND_ASCII, KIND_TEXT, KIND_JSON, KIND_COUNT, KIND_SAME = KIND_JSON };
 
 extern const char *const kind_names[KIND_COUNT];
 
@@ -16,6 +19,11 @@ enum kind kind_named(const char *name);
 
 /* Exactly len bytes of payload. */
 void fill_payload(uint8_t *out, size_t len, enum kind kind);
+
+/* Encodes a header, with the key of a masked frame unless it is NULL, and its payload; returns the
+ * size of both. */
+size_t put_frame_of(uint8_t *out, size_t cap, struct pirn_frame frame, const uint8_t *payload,
+                    const uint8_t *key);
 
 /* Writes one whole frame, masked with key unless it is NULL; returns its size. */
 size_t put_frame(uint8_t *out, size_t cap, enum kind kind, const uint8_t *payload, size_t len,
