@@ -36,10 +36,10 @@ PIRN_API uint32_t pirn_backoff_delay_ms(const struct pirn_backoff *backoff, uint
 /* How a connection, or the attempt at one, ended. What was not is zero. */
 struct pirn_retry_cause {
     int close_code;              /* received, or reported (1006): of a WebSocket that was open */
-    int status;                  /* of the HTTP answer that refused it */
-    int proxy_status;            /* of the proxy's that did */
+    int status;                  /* of the HTTP answer that refused it, 200 to 599 */
+    int proxy_status;            /* of the proxy's: HTTP status, or reply code of SOCKS */
     int error;                   /* enum pirn_error or its negative */
-    struct pirn_str retry_after; /* value of Retry-After, beside status: {NULL, 0} for none */
+    struct pirn_str retry_after; /* value of Retry-After beside status; {NULL, 0} for none */
 };
 
 struct pirn_retry_advice {
@@ -48,25 +48,27 @@ struct pirn_retry_advice {
     uint32_t spread_ms; /* and up to this much longer, so that not all come at once */
 };
 
-/* What to do. What came last in the life of a connection decides: its close code; else the status
- * that refused the handshake; else the proxy's; else the error.
+/* What to do. If there is a status it decides, else if there is one the proxy's, else the close
+ * code and the error: the less eager of both.
  *
- * Close codes: as pirn_close_retry(); after 1012 and 1013 it waits 5 seconds and up to 25 more.
- * Status: never after one that the same request would get again: all of 400 to 499 but 408, 421,
- * 423, 425 and 429, also 501, 505, 506, 510 and 511; nor after 2xx and 3xx (no WebSocket is there,
- * or a redirect that was not followed). After a wait: 408, 421, 423, 425, other 5xx. After a longer
- * one, as 1012: 429 and 503. Retry-After counts with all that are tried again, in seconds or as a
- * date in the light of now_s (Unix time), up to one day.
- * Proxy: 407 and codes of 400 to 499 but 408 and 429 never.
- * Errors: never after what the caller did wrong and what violates the protocol (the same peer would
- * do it again); after a wait when name, connection, proxy or time were the cause, or the machine's
- * memory, random source or system calls. */
+ * Close codes: as pirn_close_retry(). After 1012 and 1013 it waits 5 seconds and up to 25 more.
+ * Status: after a wait 408, 421, 425 and 500 to 599, after a longer one, as above, 429 and 503.
+ * Never after others, for the same request would get the same answer, nor after 501, 505, 506 and
+ * 510. Retry-After counts with those that are tried again, in seconds or as a date in the light of
+ * now_s (Unix time), up to a day.
+ * Proxy: the same by status of HTTP; replies of SOCKS after a wait, but for those about credentials
+ * (92, 93), rules (2) and what it does not support (7, 8).
+ * Errors: at once when an open connection broke (PIRN_E_EOF, PIRN_E_PING_TIMEOUT, PIRN_E_STALLED,
+ * PIRN_E_TLS_TRUNCATED, and PIRN_E_SYSTEM beside a close code); after a wait when it was the
+ * machine (memory, random source, system calls), a name, the way there, or time. Never after
+ * others: what the caller did wrong stays wrong, and a peer that violates the protocol does so
+ * again. */
 PIRN_API struct pirn_retry_advice pirn_retry_judge(const struct pirn_retry_cause *cause,
                                                    int64_t now_s);
 
-/* When to follow an advice: 0 for the first attempt (attempt 0) after PIRN_RETRY_AT_ONCE, else
- * wait_ms and a part of spread_ms or of the back-off's ceiling, whichever is larger. UINT32_MAX for
- * PIRN_RETRY_NEVER. */
+/* When to follow it: 0 for attempt 0 after PIRN_RETRY_AT_ONCE; else wait_ms, and at random a part
+ * of spread_ms or of the back-off's ceiling, whichever is larger. UINT32_MAX for PIRN_RETRY_NEVER.
+ */
 PIRN_API uint32_t pirn_retry_delay_ms(const struct pirn_retry_advice *advice,
                                       const struct pirn_backoff *backoff, uint32_t attempt,
                                       uint32_t random);

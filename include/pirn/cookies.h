@@ -9,6 +9,7 @@
 #ifndef PIRN_COOKIES_H
 #define PIRN_COOKIES_H
 
+#include <pirn/error.h>
 #include <pirn/http.h>
 #include <pirn/url.h>
 
@@ -24,9 +25,9 @@ struct pirn_cookies;
 
 /* Zero in any field means its default. Copied. */
 struct pirn_cookies_config {
-    size_t max_cookies; /* PIRN_COOKIES_MAX; when there are more, an expired one goes, else one of
-                         * the domain that has the most, the longest unused */
-    size_t max_per_domain; /* PIRN_COOKIES_MAX_PER_DOMAIN; then its longest unused one goes */
+    size_t max_cookies;    /* PIRN_COOKIES_MAX; for one more those that have expired go, or else the
+                            * one that was not used for longest */
+    size_t max_per_domain; /* PIRN_COOKIES_MAX_PER_DOMAIN; likewise in each domain */
     size_t max_bytes;      /* PIRN_COOKIES_MAX_BYTES: name, value, domain and path of one cookie */
     bool (*is_public_suffix)(void *context, struct pirn_str domain); /* lower case, no dot before */
     void *suffix_context;
@@ -41,8 +42,8 @@ PIRN_API struct pirn_cookies *pirn_cookies_new(const struct pirn_cookies_config 
 PIRN_API void pirn_cookies_free(struct pirn_cookies *cookies);
 
 /* Takes the value of one Set-Cookie header of an answer from this URL (RFC 6265, 5.2 and 5.3).
- * Returns 1 when the cookie was stored, 0 when that removed one or it was refused (no name and no
- * value, a control character, too long, a domain that the host does not belong to, Secure not over
+ * Returns 1 when the cookie was stored, 0 when that removed one or it was refused (no name, a
+ * control character, too long, a domain that the host does not belong to, Secure not over
  * TLS (RFC 6265bis), a __Host- or __Secure- prefix that does not hold), or -PIRN_E_MEMORY with the
  * jar as it was. */
 PIRN_API int pirn_cookies_set(struct pirn_cookies *cookies, const struct pirn_url *url,

@@ -128,6 +128,11 @@ PIRN_API void pirn_http_list_init_value(struct pirn_http_list *list, struct pirn
 /* Puts the next element into *item and returns true, or returns false at the end. */
 PIRN_API bool pirn_http_list_next(struct pirn_http_list *list, struct pirn_str *item);
 
+/* The time that a date stands for, in seconds since 1970 (Unix time): in the three forms of HTTP
+ * (RFC 9110, 5.6.7), and as loosely as cookies have it (RFC 6265, 5.1.1). Returns 0, or
+ * -PIRN_E_ARGUMENT when it is none. */
+PIRN_API int pirn_http_date(struct pirn_str text, int64_t *seconds);
+
 /* Whether this is a token: at least one character, all of them as RFC 9110, 5.6.2 has them. */
 PIRN_API bool pirn_http_is_token(struct pirn_str text);
 

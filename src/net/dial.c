@@ -233,7 +233,7 @@ static void on_proxy(struct pirn_loop *loop, struct pirn_watch *watch, unsigned 
         talk->in_len += (size_t)got;
         talk_on(dial);
     } else if (got == 0) {
-        fail_at_proxy(dial, PIRN_E_PROXY_ANSWER, 0, "connection closed before its answer");
+        fail_at_proxy(dial, PIRN_E_PROXY_REFUSED, 0, "connection closed before its answer");
     } else if (!pirn__socket_would_block()) {
         fail_at_proxy(dial, PIRN_E_SYSTEM, errno, NULL);
     }

@@ -7,7 +7,6 @@
  * counted. */
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,15 +27,6 @@ enum { RECEIVE_DEFAULT = 256 << 10, RECEIVE_MIN = 4 << 10, RECEIVE_MAX = 16 << 2
  * buffer of this size. */
 enum { PAGE_BYTES = 4096, RECEIVE_IN_PAGE = 2048 };
 
-static void *default_realloc(void *context, void *memory, size_t old_size, size_t size)
-{
-    (void)context, (void)old_size;
-    if (size > 0)
-        return realloc(memory, size);
-    free(memory);
-    return NULL;
-}
-
 static uint64_t monotonic_us(void)
 {
     struct timespec now;
@@ -49,7 +39,7 @@ static uint64_t monotonic_us(void)
 static bool complete(struct pirn_loop_config *config)
 {
     if (!config->realloc)
-        config->realloc = default_realloc;
+        config->realloc = pirn__default_realloc;
     if (config->receive_buffer_bytes == 0)
         config->receive_buffer_bytes = RECEIVE_DEFAULT;
     return config->receive_buffer_bytes >= RECEIVE_MIN &&

@@ -11,6 +11,9 @@ void *pirn__alloc(struct pirn_loop *loop, size_t size);
 void *pirn__realloc(struct pirn_loop *loop, void *memory, size_t old_size, size_t size);
 void pirn__free(struct pirn_loop *loop, void *memory, size_t size);
 
+/* realloc(3): where no other is configured. */
+pirn_realloc_fn pirn__default_realloc;
+
 /* One of each for all connections of the loop, used by one at a time and never across turns. */
 struct pirn__loop_shared {
     uint8_t *receive;

@@ -1,7 +1,17 @@
 /* memory.c: every byte of libpirn passes through here, to the allocator of the loop's maker. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "loop_private.h"
+
+void *pirn__default_realloc(void *context, void *memory, size_t old_size, size_t size)
+{
+    (void)context, (void)old_size;
+    if (size > 0)
+        return realloc(memory, size);
+    free(memory);
+    return NULL;
+}
 
 void *pirn__alloc(struct pirn_loop *loop, size_t size)
 {
