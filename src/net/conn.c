@@ -46,7 +46,7 @@ static uint64_t now_us(const struct pirn_conn *conn)
 
 /* ---- time */
 
-static void alarm_by(struct pirn_conn *conn, uint64_t due_us)
+void pirn__conn_alarm_by(struct pirn_conn *conn, uint64_t due_us)
 {
     struct pirn_timer *timer = &conn->at.timer;
     if (!timer->link || due_us < timer->due_us)
@@ -118,6 +118,8 @@ static void on_timer(struct pirn_loop *loop, struct pirn_timer *timer)
 {
     struct pirn_conn *conn = PIRN__CONTAINER(timer, struct pirn_conn, at.timer);
     uint64_t now = pirn_loop_now_us(loop);
+    if (conn->used)
+        pirn__conn_release_idle(conn);
     if (conn->phase == PIRN__PHASE_AWAITING)
         answer_overdue(conn);
     else if (conn->phase == PIRN__PHASE_LINGERING)
@@ -129,7 +131,8 @@ static void on_timer(struct pirn_loop *loop, struct pirn_timer *timer)
     else if (pirn__conn_is_deaf(conn))
         conn->flags |= PIRN__MISSED;
     if (conn->phase == PIRN__PHASE_OPEN || conn->phase == PIRN__PHASE_FINISHING)
-        alarm_by(conn, sooner(stall_us(conn), keep_alive_us(conn)));
+        pirn__conn_alarm_by(
+            conn, sooner(sooner(stall_us(conn), keep_alive_us(conn)), pirn__conn_idle_us(conn)));
 }
 
 /* ---- the end */
@@ -183,6 +186,7 @@ static void tell(struct pirn_conn *conn)
     if (conn->handlers->on_close)
         conn->handlers->on_close(conn, &info);
     drop_busy(conn);
+    pirn_extension_release(pirn__conn_states(conn));
     unlink_conn(conn);
     owner->gone(owner, conn);
     pirn__tls_free(pirn__conn_tls(conn));
@@ -318,8 +322,7 @@ static void lend(struct pirn_conn *conn, struct pirn__busy *busy)
 /* There is something to deliver that the socket does not tell of. */
 static bool has_input(const struct pirn_conn *conn)
 {
-    const struct pirn__busy *busy = pirn__conn_busy(conn);
-    return (busy && busy->stash.len > 0) ||
+    return pirn__conn_has_backlog(conn) ||
            (conn->flags & PIRN__TLS && pirn__tls_has_input(pirn__conn_tls(conn)));
 }
 
@@ -385,7 +388,7 @@ static bool is_idle(const struct pirn_conn *conn)
     const struct pirn__busy *busy = pirn__conn_busy(conn);
     return pirn__conn_all_left(conn) && pirn_endpoint_settled(&conn->endpoint) &&
            !busy->message.data && !busy->stash.data && busy->reason_len == 0 &&
-           !(conn->flags & PIRN__STREAMING);
+           !pirn__conn_has_backlog(conn) && !(conn->flags & PIRN__STREAMING);
 }
 
 /* Takes back what was lent; what is left over gets memory of the connection's own. */
@@ -441,6 +444,17 @@ static void tell_drained(struct pirn_conn *conn)
         conn->flags |= PIRN__BLOCKED;
 }
 
+/* What has more to do than a turn's work does it in the next, when others have had theirs. */
+static void go_on(struct pirn_conn *conn)
+{
+    bool has_more = has_input(conn) && !pirn__conn_is_deaf(conn);
+    bool sends = conn->flags & PIRN__STREAMING && pirn__stream_goes_on(conn);
+    if (sends || (has_more && conn->flags & PIRN__EXTENDED))
+        pirn__loop_next_turn(pirn__conn_loop(conn), &pirn__conn_busy(conn)->task);
+    else if (has_more)
+        pirn__conn_wake(conn);
+}
+
 void pirn__conn_end(struct pirn_conn *conn)
 {
     pirn__conn_flush(conn);
@@ -450,14 +464,11 @@ void pirn__conn_end(struct pirn_conn *conn)
     next_phase(conn);
     conn->flags &= (uint16_t)~PIRN__AT_WORK;
     if (conn->phase != PIRN__PHASE_ENDED)
-        alarm_by(conn, stall_us(conn));
+        pirn__conn_alarm_by(conn, stall_us(conn));
     settle(conn);
     if (conn->phase == PIRN__PHASE_ENDED)
         return;
-    if (has_input(conn) && !pirn__conn_is_deaf(conn))
-        pirn__conn_wake(conn);
-    if (conn->flags & PIRN__STREAMING && pirn__stream_goes_on(conn))
-        pirn__loop_next_turn(pirn__conn_loop(conn), &pirn__conn_busy(conn)->task);
+    go_on(conn);
     pirn__conn_rewatch(conn);
 }
 
@@ -486,6 +497,12 @@ void pirn__conn_rewatch(struct pirn_conn *conn)
         pirn__conn_finish(conn, (enum pirn_error) - error, errno, true);
 }
 
+/* Its task goes on with what it has. */
+static bool waits_for_its_turn(const struct pirn_conn *conn)
+{
+    return conn->flags & PIRN__EXTENDED && pirn__conn_has_backlog(conn);
+}
+
 static void on_ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events)
 {
     struct pirn_conn *conn = PIRN__CONTAINER(watch, struct pirn_conn, watch);
@@ -502,7 +519,7 @@ static void on_ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned 
         return;
     if (events & PIRN_WRITABLE)
         conn->flags &= (uint16_t)~PIRN__BLOCKED;
-    if (events & PIRN_READABLE)
+    if (events & PIRN_READABLE && !waits_for_its_turn(conn))
         pirn__conn_read(conn);
     pirn__conn_end(conn);
 }
@@ -538,11 +555,13 @@ static struct pirn_conn *make(struct pirn__conn_owner *owner, const struct pirn_
     conn->handlers = start->handlers ? start->handlers : &config->handlers;
     conn->context = start->context;
     conn->owner_data = start->owner_data;
-    if (pirn_endpoint_init(&conn->endpoint, start->role, &config->endpoint, NULL, now_us(conn)) ==
-        0)
-        return conn;
-    pirn__conn_free(conn);
-    return NULL;
+    if (pirn_endpoint_init(&conn->endpoint, start->role, &config->endpoint, NULL, now_us(conn)) <
+        0) {
+        pirn__conn_free(conn);
+        return NULL;
+    }
+    pirn_endpoint_extend(&conn->endpoint, pirn__conn_states(conn));
+    return conn;
 }
 
 static void link_conn(struct pirn_conn *conn)
@@ -582,7 +601,7 @@ struct pirn_conn *pirn__conn_open(struct pirn__conn_owner *owner,
     }
     conn->flags |= PIRN__AT_WORK;
     link_conn(conn);
-    alarm_by(conn, keep_alive_us(conn));
+    pirn__conn_alarm_by(conn, keep_alive_us(conn));
     if (conn->handlers->on_open)
         conn->handlers->on_open(conn);
     pirn__conn_take_input(conn, start->input, start->input_len);
@@ -618,6 +637,7 @@ int pirn__conn_config_complete(struct pirn_conn_config *config, struct pirn_loop
     PIRN__DEFAULT(config->high_water_bytes, PIRN_DEFAULT_HIGH_WATER_BYTES);
     PIRN__DEFAULT(config->low_water_bytes, config->high_water_bytes / 4);
     PIRN__DEFAULT(config->stall_timeout_ms, PIRN_DEFAULT_STALL_TIMEOUT_MS);
+    PIRN__DEFAULT(config->idle_release_ms, PIRN_DEFAULT_IDLE_RELEASE_MS);
     if (config->low_water_bytes > config->high_water_bytes || (int)config->when_full < 0 ||
         config->when_full > PIRN_FULL_CLOSE)
         return -PIRN_E_ARGUMENT;

@@ -6,10 +6,21 @@
 
 struct pirn__tls;
 
+/* The extensions of an owner's connections: see conn_extend.c. */
+struct pirn__extensions {
+    const struct pirn_extension *ours[PIRN_EXTENSION_MAX_STATES];
+    size_t count;
+    size_t states_bytes;   /* of a connection */
+    uint64_t idle_unit_us; /* a part of idle_release_ms; 0: never */
+    struct pirn_deflate deflate;
+    void *states; /* as they were agreed on, until they have a connection */
+};
+
 /* Who owns connections: a server, a client. It keeps their list, and is told of the end of each. */
 struct pirn__conn_owner {
     struct pirn_loop *loop;
     const struct pirn_conn_config *config; /* complete: no field left at its default */
+    struct pirn__extensions *extensions;   /* NULL: none */
     struct pirn_conn *first;               /* the open ones */
     size_t count;
     /* After on_close, right before the memory goes. */
@@ -24,12 +35,19 @@ struct pirn__conn_owner {
 int pirn__conn_config_complete(struct pirn_conn_config *config, struct pirn_loop *loop,
                                enum pirn_role role);
 
+/* Makes what the configuration wants of extensions, and frees it when no connection is left. 0,
+ * -PIRN_E_ARGUMENT, -PIRN_E_UNSUPPORTED or -PIRN_E_MEMORY. */
+int pirn__extensions_open(struct pirn__conn_owner *owner, enum pirn_role role);
+void pirn__extensions_close(struct pirn__conn_owner *owner);
+
 struct pirn__conn_start {
     int fd;                /* non-blocking; the connection's from now on, if there is one */
     struct pirn__tls *tls; /* its session, likewise; NULL: plain */
     enum pirn_role role;
     const struct pirn_handlers *handlers; /* NULL: the configuration's */
     struct pirn_str subprotocol;          /* outlives the connection */
+    size_t states_bytes; /* in use of owner->extensions->states; 0: nothing agreed on. The
+                          * connection's from now on, if there is one */
     void *context;
     void *owner_data;   /* for the owner: pirn__conn_owner_data() */
     const void *output; /* leaves first: the 101 answer */

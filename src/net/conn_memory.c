@@ -2,13 +2,14 @@
  * one behind the other in the order of struct places. */
 #include <stdalign.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "conn_state.h"
 #include "socket.h"
 
 /* Offsets from the connection; where something is missing that of the next. */
 struct places {
-    size_t tls, subprotocol, peer, user, end;
+    size_t tls, states, subprotocol, peer, user, end;
 };
 
 static struct places places(const struct pirn__conn_owner *owner, unsigned flags)
@@ -16,7 +17,8 @@ static struct places places(const struct pirn__conn_owner *owner, unsigned flags
     const struct pirn_conn_config *config = owner->config;
     const size_t align = alignof(max_align_t);
     struct places at = {.tls = sizeof(struct pirn_conn)};
-    at.subprotocol = at.tls + (flags & PIRN__TLS ? sizeof(struct pirn__tls *) : 0);
+    at.states = at.tls + (flags & PIRN__TLS ? sizeof(struct pirn__tls *) : 0);
+    at.subprotocol = at.states + (flags & PIRN__EXTENDED ? owner->extensions->states_bytes : 0);
     at.peer = at.subprotocol + (flags & PIRN__NAMED ? sizeof(struct pirn_str) : 0);
     at.user = at.peer + (config->keep_peer ? sizeof(struct pirn__peer) : 0);
     if (config->user_bytes > 0)
@@ -38,7 +40,8 @@ static struct places places_of(const struct pirn_conn *conn)
 struct pirn_conn *pirn__conn_alloc(struct pirn__conn_owner *owner,
                                    const struct pirn__conn_start *start)
 {
-    unsigned flags = (start->subprotocol.data ? PIRN__NAMED : 0) | (start->tls ? PIRN__TLS : 0);
+    unsigned flags = (start->subprotocol.data ? PIRN__NAMED : 0) | (start->tls ? PIRN__TLS : 0) |
+                     (start->states_bytes > 0 ? PIRN__EXTENDED : 0);
     struct places at = places(owner, flags);
     struct pirn_conn *conn = pirn__alloc(owner->loop, at.end);
     if (!conn)
@@ -47,11 +50,18 @@ struct pirn_conn *pirn__conn_alloc(struct pirn__conn_owner *owner,
     conn->flags = (uint16_t)flags;
     if (flags & PIRN__TLS)
         *(struct pirn__tls **)behind(conn, at.tls) = start->tls;
+    if (flags & PIRN__EXTENDED)
+        memcpy(behind(conn, at.states), owner->extensions->states, start->states_bytes);
     if (flags & PIRN__NAMED)
         *(struct pirn_str *)behind(conn, at.subprotocol) = start->subprotocol;
     if (owner->config->keep_peer)
         pirn__socket_peer(start->fd, behind(conn, at.peer));
     return conn;
+}
+
+struct pirn_extension_state *pirn__conn_states(const struct pirn_conn *conn)
+{
+    return conn->flags & PIRN__EXTENDED ? behind(conn, places_of(conn).states) : NULL;
 }
 
 void pirn__conn_free(struct pirn_conn *conn)

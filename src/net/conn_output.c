@@ -114,6 +114,24 @@ static void drop_queue(struct pirn_conn *conn)
 
 /* ---- filling */
 
+/* Extensions reserve for the worst and often need a fraction: what waits for long keeps no more
+ * than it needs. */
+static void trim_last(struct pirn_conn *conn)
+{
+    struct pirn__busy *busy = pirn__conn_busy(conn);
+    struct pirn__chunk **link = &busy->first, *last = busy->last;
+    if (!last || last == pirn__conn_shared(conn)->chunk || chunk_room(last) < last->len)
+        return;
+    while (*link != last)
+        link = &(*link)->next;
+    last = pirn__realloc(pirn__conn_loop(conn), last, sizeof *last + last->cap,
+                         sizeof *last + last->len);
+    if (!last)
+        return;
+    last->cap = last->len;
+    busy->last = *link = last;
+}
+
 static uint8_t *make_room(struct pirn_conn *conn, size_t need)
 {
     struct pirn__busy *busy = pirn__conn_busy(conn);
@@ -121,6 +139,8 @@ static uint8_t *make_room(struct pirn_conn *conn, size_t need)
         struct pirn__chunk *chunk;
         if (busy->queued == 0)
             drop_queue(conn);
+        if (conn->flags & PIRN__EXTENDED)
+            trim_last(conn);
         chunk = next_chunk(conn, need);
         if (!chunk)
             return NULL;
@@ -151,6 +171,11 @@ void pirn__conn_commit(struct pirn_conn *conn, size_t len)
     note_waiting(conn);
     busy->last->len += len;
     busy->queued += len;
+}
+
+size_t pirn__conn_room(const struct pirn_conn *conn)
+{
+    return chunk_room(pirn__conn_busy(conn)->last);
 }
 
 /* With room for need bytes more; mostly one frame is all. NULL without memory. */

@@ -152,15 +152,40 @@ static void take_event(struct pirn_conn *conn, const struct pirn_event *event)
 
 /* ---- input */
 
-/* Delivers until nothing is left or the program wants no more. Returns how many bytes, of the end
- * of data, were not looked at. */
+/* Counts what extensions have made of late, which does not lie in the buffer that was fed: whether
+ * it is enough for a turn. */
+static bool made_enough(struct pirn_conn *conn, const struct pirn_event *event,
+                        const struct iovec *fed, size_t *made)
+{
+    bool lies_there = (uintptr_t)event->data - (uintptr_t)fed->iov_base < fed->iov_len;
+    if (event->type == PIRN_EVENT_MESSAGE)
+        pirn__conn_note_use(conn);
+    *made += lies_there ? 0 : event->len;
+    return *made >= pirn__loop_shared(pirn__conn_loop(conn))->receive_cap;
+}
+
+static bool is_enough(struct pirn_conn *conn, const struct pirn_event *latest,
+                      const struct iovec *fed, size_t *made)
+{
+    unsigned flags = conn->flags & (PIRN__DEAF | PIRN__EXTENDED);
+    return flags != 0 && (flags != PIRN__EXTENDED || made_enough(conn, latest, fed, made));
+}
+
+/* Delivers until nothing is left or the program wants no more; and of what extensions make, which
+ * may be much, not more than a buffer or so in one turn, so that others have theirs. Returns how
+ * many bytes, of the end of data, were not looked at. */
 static size_t deliver(struct pirn_conn *conn, uint8_t *data, size_t len)
 {
     struct pirn_endpoint *endpoint = &conn->endpoint;
+    const struct iovec fed = {data, len};
     struct pirn_event event;
+    size_t made = 0;
+    event.type = PIRN_EVENT_PING; /* no message was */
+    event.data = NULL;
+    event.len = 0;
     conn->flags &= (uint16_t)~PIRN__EXCUSED;
     pirn_endpoint_feed(endpoint, data, len, pirn_loop_now_us(pirn__conn_loop(conn)));
-    while (!pirn__conn_is_deaf(conn) && pirn_endpoint_next(endpoint, &event))
+    while (!is_enough(conn, &event, &fed, &made) && pirn_endpoint_next(endpoint, &event))
         take_event(conn, &event);
     return pirn_endpoint_unfeed(endpoint);
 }
@@ -182,9 +207,12 @@ void pirn__conn_take_input(struct pirn_conn *conn, uint8_t *data, size_t len)
 {
     if (len == 0)
         return;
-    pirn__conn_shared(conn)->receiving = true;
-    size_t unread = pirn__conn_is_deaf(conn) ? len : deliver(conn, data, len);
-    pirn__conn_shared(conn)->receiving = false;
+    struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    bool nested = shared->receiving; /* opened in a callback of another, with early bytes */
+    shared->receiving = true;
+    bool waits = pirn__conn_is_deaf(conn) || (nested && conn->flags & PIRN__EXTENDED);
+    size_t unread = waits ? len : deliver(conn, data, len);
+    shared->receiving = nested;
     put_aside(conn, data + len - unread, unread);
 }
 
@@ -194,8 +222,10 @@ void pirn__conn_take_stash(struct pirn_conn *conn)
     struct pirn__bytes *stash = &busy->stash;
     if (pirn__conn_is_deaf(conn))
         return;
+    pirn__conn_shared(conn)->receiving = true;
     busy->stash_at =
         stash->len - deliver(conn, stash->data + busy->stash_at, stash->len - busy->stash_at);
+    pirn__conn_shared(conn)->receiving = false;
     if (busy->stash_at < stash->len && !(conn->flags & PIRN__DONE))
         return;
     bytes_free(conn, stash);
@@ -250,7 +280,7 @@ static void take_nothing(struct pirn_conn *conn, ssize_t got)
 void pirn__conn_read(struct pirn_conn *conn)
 {
     struct iovec places[2];
-    if (pirn__conn_busy(conn)->stash.len > 0) {
+    if (pirn__conn_has_backlog(conn)) {
         pirn__conn_take_stash(conn);
         return;
     }

@@ -16,7 +16,7 @@ enum { LARGE_BYTES = 32 << 10 };
 enum { LENT_BYTES = 4 << 10 };
 
 /* With any of these there is more to look at than the short way does. */
-enum { LONG_WAY = PIRN__DONE | PIRN__CUT | PIRN__STREAMING };
+enum { LONG_WAY = PIRN__DONE | PIRN__CUT | PIRN__STREAMING | PIRN__EXTENDED };
 
 int pirn__conn_check(const struct pirn_conn *conn)
 {
@@ -198,18 +198,21 @@ int pirn__conn_put_frame(struct pirn_conn *conn, enum pirn_opcode type,
     return error;
 }
 
-int pirn__conn_put(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
-                   const struct pirn_str *pieces, size_t count)
+int pirn__conn_put(struct pirn_conn *conn, const struct pirn__message *message)
 {
-    (void)compress;
-    return pirn__conn_put_frame(conn, type, pieces, count, true);
+    if (conn->flags & PIRN__EXTENDED) {
+        int encoded = pirn__conn_encode_message(conn, message);
+        if (encoded)
+            return encoded < 0 ? encoded : 0;
+    }
+    return pirn__conn_put_frame(conn, message->type, message->pieces, message->count, true);
 }
 
-static int check_message(const struct pirn_conn *conn, enum pirn_opcode type,
-                         const struct pirn_str *pieces, size_t count)
+static int check_message(const struct pirn_conn *conn, const struct pirn__message *message)
 {
     struct pirn_utf8 utf8 = {0};
-    if (pirn__pieces_len(pieces, count) == PIRN__TOO_MANY ||
+    enum pirn_opcode type = message->type;
+    if (pirn__pieces_len(message->pieces, message->count) == PIRN__TOO_MANY ||
         (type != PIRN_TEXT && type != PIRN_BINARY))
         return -PIRN_E_ARGUMENT;
     if (pirn_endpoint_state(&conn->endpoint) != PIRN_OPEN)
@@ -217,17 +220,16 @@ static int check_message(const struct pirn_conn *conn, enum pirn_opcode type,
     if (pirn_endpoint_is_sending(&conn->endpoint) && !(conn->flags & PIRN__STREAMING))
         return -PIRN_E_STATE;
     if (type == PIRN_TEXT && conn->owner->config->endpoint.check_sent_text &&
-        !pirn__pieces_are_text(&utf8, pieces, count, true))
+        !pirn__pieces_are_text(&utf8, message->pieces, message->count, true))
         return -PIRN_E_TEXT_UTF8;
     return 0;
 }
 
-static int send_message(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
-                        const struct pirn_str *pieces, size_t count)
+static int send_message(struct pirn_conn *conn, const struct pirn__message *message)
 {
     int error = pirn__conn_check(conn);
     if (!error)
-        error = check_message(conn, type, pieces, count);
+        error = check_message(conn, message);
     if (error)
         return error;
     if (!pirn__conn_wake(conn))
@@ -235,9 +237,9 @@ static int send_message(struct pirn_conn *conn, enum pirn_opcode type, enum pirn
     if (pirn__conn_is_full(conn))
         return pirn__conn_refuse(conn);
     if (conn->flags & PIRN__STREAMING)
-        error = pirn__stream_wait(conn, type, compress, pieces, count);
+        error = pirn__stream_wait(conn, message);
     else
-        error = pirn__conn_put(conn, type, compress, pieces, count);
+        error = pirn__conn_put(conn, message);
     if (error)
         return error;
     return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
@@ -254,13 +256,33 @@ static int refuse_between(const struct pirn_conn *conn)
     return error ? error : -PIRN_E_STATE;
 }
 
+/* Part of a message through the extensions, as they know it as a whole only. */
+static int encode_fragment(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
+                           size_t len, bool fin)
+{
+    struct pirn_outgoing out = {.type = type, .data = data, .len = len, .fin = fin, .flush = !fin};
+    int error = pirn__conn_check(conn);
+    if (error)
+        return error;
+    if (!pirn__conn_wake(conn))
+        return -PIRN_E_MEMORY;
+    if (pirn__conn_is_full(conn))
+        return pirn__conn_refuse(conn);
+    error = pirn__conn_encode(conn, &out);
+    if (error)
+        return error;
+    return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
+}
+
 static int send_otherwise(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
                           size_t len, bool fin)
 {
     const struct pirn_str piece = {data, len};
-    if (!fin)
-        return refuse_between(conn);
-    return send_message(conn, type, PIRN_COMPRESS_AUTO, &piece, 1);
+    const struct pirn__message message = {.type = type, .pieces = &piece, .count = 1};
+    bool whole = fin && !pirn_endpoint_is_sending(&conn->endpoint);
+    if (conn->flags & PIRN__EXTENDED && !whole && !(conn->flags & PIRN__STREAMING))
+        return encode_fragment(conn, type, data, len, fin);
+    return fin ? send_message(conn, &message) : refuse_between(conn);
 }
 
 static int send_frame(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len,
@@ -330,7 +352,9 @@ int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *da
 int pirn_conn_send_pieces(struct pirn_conn *conn, enum pirn_opcode type,
                           const struct pirn_str *pieces, size_t count, enum pirn_compress compress)
 {
-    return send_message(conn, type, compress, pieces, count);
+    const struct pirn__message message = {
+        .type = type, .compress = compress, .pieces = pieces, .count = count};
+    return send_message(conn, &message);
 }
 
 /* ---- control frames */

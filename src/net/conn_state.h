@@ -33,6 +33,7 @@ enum pirn__conn_flag {
     PIRN__EXCUSED = 0x800,    /* for a pause, and nothing has been delivered since */
     PIRN__NAMED = 0x1000,     /* a subprotocol lies behind it */
     PIRN__STREAMING = 0x2000, /* a message is sent bit by bit: busy->stream */
+    PIRN__EXTENDED = 0x4000,  /* extensions were agreed on: their states lie behind it */
     PIRN__TLS = 0x8000        /* a TLS session lies behind it */
 };
 
@@ -112,6 +113,7 @@ struct pirn_conn {
     void *context, *owner_data;
     uint16_t flags;
     uint16_t system_error;
+    uint16_t used; /* when extensions were last at work: see conn_extend.c. 0: they are idle */
     uint8_t phase;
     uint8_t error; /* how it ended, if the endpoint does not know; below 256 */
 };
@@ -132,7 +134,7 @@ struct pirn__conn_shared {
     struct pirn__busy busy;
     struct pirn__chunk *chunk;
     bool busy_lent, chunk_lent;
-    bool receiving; /* what is in the receive buffer is being delivered */
+    bool receiving; /* what is in the receive buffer, or what extensions make, is delivered */
     unsigned loan_count;
     struct pirn__loan loans[PIRN__LOANS_MAX]; /* of the one that has the chunk */
 };
@@ -171,6 +173,14 @@ static inline bool pirn__conn_is_deaf(const struct pirn_conn *conn)
     return (conn->flags & PIRN__DEAF) != 0;
 }
 
+/* Whether there is something to deliver that was received: it comes before all that is read. */
+static inline bool pirn__conn_has_backlog(const struct pirn_conn *conn)
+{
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
+    return busy && (busy->stash.len > 0 ||
+                    (conn->flags & PIRN__EXTENDED && pirn_endpoint_is_pending(&conn->endpoint)));
+}
+
 /* ---- conn.c */
 
 /* Work on a connection: everything that sends, receives or tells is done between begin, which gives
@@ -182,6 +192,9 @@ void pirn__conn_end(struct pirn_conn *conn);
 /* For calls of the program from anywhere: gives it a busy, and has the connection worked on at the
  * end of the turn. False without memory. */
 bool pirn__conn_wake(struct pirn_conn *conn);
+
+/* Has the timer fire by then. */
+void pirn__conn_alarm_by(struct pirn_conn *conn, uint64_t due_us);
 
 /* Sees to it that the socket is watched for what is wanted now. */
 void pirn__conn_rewatch(struct pirn_conn *conn);
@@ -206,6 +219,9 @@ struct pirn_conn *pirn__conn_alloc(struct pirn__conn_owner *owner,
                                    const struct pirn__conn_start *start);
 void pirn__conn_free(struct pirn_conn *conn);
 
+/* The states of its extensions; NULL: none. */
+struct pirn_extension_state *pirn__conn_states(const struct pirn_conn *conn);
+
 /* ---- conn_receive.c */
 
 void pirn__conn_read(struct pirn_conn *conn);
@@ -219,6 +235,9 @@ void pirn__conn_take_stash(struct pirn_conn *conn);
  * many were written. */
 uint8_t *pirn__conn_reserve(struct pirn_conn *conn, size_t need);
 void pirn__conn_commit(struct pirn_conn *conn, size_t len);
+
+/* How much room there is where the last reservation lies. */
+size_t pirn__conn_room(const struct pirn_conn *conn);
 
 /* Room for the header of a frame whose payload stays in the receive buffer until the end of the
  * work; NULL if it does not lie there, or the queue is not such that it could leave from there.
@@ -250,6 +269,14 @@ void pirn__conn_drop_output(struct pirn_conn *conn);
 
 /* ---- conn_send.c */
 
+/* A whole message of the program's. */
+struct pirn__message {
+    enum pirn_opcode type;
+    enum pirn_compress compress;
+    const struct pirn_str *pieces;
+    size_t count;
+};
+
 /* Whether anything may be sent: 0 or an error. */
 int pirn__conn_check(const struct pirn_conn *conn);
 
@@ -263,8 +290,7 @@ int pirn__conn_refuse(struct pirn_conn *conn);
 
 /* Sends a whole message, or a frame of one, in pieces; it is checked already, and nothing asks how
  * full the queue is. 0 or an error; without memory the connection has failed then. */
-int pirn__conn_put(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
-                   const struct pirn_str *pieces, size_t count);
+int pirn__conn_put(struct pirn_conn *conn, const struct pirn__message *message);
 int pirn__conn_put_frame(struct pirn_conn *conn, enum pirn_opcode type,
                          const struct pirn_str *pieces, size_t count, bool fin);
 
@@ -276,11 +302,25 @@ size_t pirn__pieces_len(const struct pirn_str *pieces, size_t count);
 bool pirn__pieces_are_text(struct pirn_utf8 *utf8, const struct pirn_str *pieces, size_t count,
                            bool fin);
 
+/* ---- conn_extend.c */
+
+/* Sends through the extensions what is in out, in as many frames as it takes. Returns 0, or an
+ * error that changes nothing, or one with which the connection has failed. */
+int pirn__conn_encode(struct pirn_conn *conn, struct pirn_outgoing *out);
+int pirn__conn_encode_message(struct pirn_conn *conn, const struct pirn__message *message);
+
+/* Extensions are at work. */
+void pirn__conn_note_use(struct pirn_conn *conn);
+
+/* When they will have been idle for so long that they give back what they can make again, and has
+ * them do so if it is time. */
+uint64_t pirn__conn_idle_us(const struct pirn_conn *conn);
+void pirn__conn_release_idle(struct pirn_conn *conn);
+
 /* ---- conn_stream.c */
 
 /* Keeps a message until the one that is being made has ended. 0 or -PIRN_E_MEMORY. */
-int pirn__stream_wait(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
-                      const struct pirn_str *pieces, size_t count);
+int pirn__stream_wait(struct pirn_conn *conn, const struct pirn__message *message);
 
 /* Sends the next of a file if nothing else is to leave before; whether it could go on so. */
 void pirn__stream_pump(struct pirn_conn *conn);

@@ -67,8 +67,14 @@ static int begin(struct pirn_conn *conn, const struct pirn_message_plan *plan)
         pirn__conn_fail(conn, PIRN_E_MEMORY);
         return -PIRN_E_MEMORY;
     }
+    int encoded = pirn_endpoint_begin(&conn->endpoint, plan);
+    if (encoded < 0) {
+        pirn__free(pirn__conn_loop(conn), stream, sizeof *stream);
+        return encoded;
+    }
     memset(stream, 0, offsetof(struct pirn__stream, gather));
     stream->type = plan->type;
+    stream->encoded = encoded;
     stream->file = -1;
     stream->last = &stream->waiting;
     pirn__conn_busy(conn)->stream = stream;
@@ -83,11 +89,11 @@ int pirn_conn_begin(struct pirn_conn *conn, const struct pirn_message_plan *plan
 
 /* ---- what waits */
 
-int pirn__stream_wait(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_compress compress,
-                      const struct pirn_str *pieces, size_t count)
+int pirn__stream_wait(struct pirn_conn *conn, const struct pirn__message *message)
 {
     struct pirn__stream *stream = stream_of(conn);
-    size_t len = pirn__pieces_len(pieces, count);
+    const struct pirn_str *pieces = message->pieces;
+    size_t len = pirn__pieces_len(pieces, message->count);
     struct pirn__waiting *waiting =
         len < SIZE_MAX - sizeof *waiting
             ? pirn__realloc(pirn__conn_loop(conn), NULL, 0, sizeof *waiting + len)
@@ -96,8 +102,8 @@ int pirn__stream_wait(struct pirn_conn *conn, enum pirn_opcode type, enum pirn_c
         pirn__conn_fail(conn, PIRN_E_MEMORY);
         return -PIRN_E_MEMORY;
     }
-    *waiting = (struct pirn__waiting){.type = type, .compress = compress};
-    for (size_t i = 0; i < count; i++) {
+    *waiting = (struct pirn__waiting){.type = message->type, .compress = message->compress};
+    for (size_t i = 0; i < message->count; i++) {
         if (pieces[i].len > 0)
             memcpy(waiting->bytes + waiting->len, pieces[i].data, pieces[i].len);
         waiting->len += pieces[i].len;
@@ -167,7 +173,9 @@ static void finish(struct pirn_conn *conn)
     struct pirn__waiting *waiting;
     while ((waiting = take_waiting(stream))) {
         const struct pirn_str piece = {waiting->bytes, waiting->len};
-        give_up(conn, pirn__conn_put(conn, waiting->type, waiting->compress, &piece, 1));
+        const struct pirn__message message = {
+            .type = waiting->type, .compress = waiting->compress, .pieces = &piece, .count = 1};
+        give_up(conn, pirn__conn_put(conn, &message));
         free_waiting(conn, waiting);
     }
     if (stream->closing)
@@ -205,9 +213,19 @@ static bool may_write(const struct pirn_conn *conn, int *error)
     return !*error;
 }
 
+/* Whether its text is to be checked here: what is encoded is checked by that. */
 static bool is_checked(const struct pirn_conn *conn, const struct pirn__stream *stream)
 {
-    return stream->type == PIRN_TEXT && conn->owner->config->endpoint.check_sent_text;
+    return !stream->encoded && stream->type == PIRN_TEXT &&
+           conn->owner->config->endpoint.check_sent_text;
+}
+
+/* Data through the extensions; flush: all that they have. */
+static int encode(struct pirn_conn *conn, const void *data, size_t len, bool flush, bool fin)
+{
+    struct pirn_outgoing out = {
+        .type = stream_of(conn)->type, .data = data, .len = len, .flush = flush, .fin = fin};
+    return pirn__conn_encode(conn, &out);
 }
 
 /* What has gathered, and data behind it, as one frame. */
@@ -223,6 +241,8 @@ static int send_gathered(struct pirn_conn *conn, const void *data, size_t len, b
 static int put_part(struct pirn_conn *conn, const void *data, size_t len)
 {
     struct pirn__stream *stream = stream_of(conn);
+    if (stream->encoded)
+        return encode(conn, data, len, false, false);
     if (len >= sizeof stream->gather - stream->gathered)
         return send_gathered(conn, data, len, false);
     memcpy(stream->gather + stream->gathered, data, len);
@@ -291,7 +311,9 @@ int pirn_conn_flush(struct pirn_conn *conn)
         return error;
     if (!pirn__conn_wake(conn))
         return -PIRN_E_MEMORY;
-    if (stream_of(conn)->gathered > 0)
+    if (stream_of(conn)->encoded)
+        error = encode(conn, NULL, 0, true, false);
+    else if (stream_of(conn)->gathered > 0)
         error = send_gathered(conn, NULL, 0, false);
     return error ? error : taken(conn);
 }
@@ -306,7 +328,8 @@ int pirn_conn_end(struct pirn_conn *conn)
         return -PIRN_E_TEXT_UTF8;
     if (!pirn__conn_wake(conn))
         return -PIRN_E_MEMORY;
-    error = send_gathered(conn, NULL, 0, true);
+    error =
+        stream->encoded ? encode(conn, NULL, 0, false, true) : send_gathered(conn, NULL, 0, true);
     if (error)
         return error;
     finish(conn);
@@ -345,6 +368,21 @@ static bool read_all(struct pirn__stream *stream, uint8_t *to, size_t len)
     return true;
 }
 
+/* As much of it as of another in one chunk, through the extensions. */
+static int encode_chunk(struct pirn_conn *conn, struct pirn__stream *stream)
+{
+    for (size_t taken = 0; taken < FILE_CHUNK_BYTES; taken += sizeof stream->gather) {
+        size_t len =
+            stream->left < sizeof stream->gather ? (size_t)stream->left : sizeof stream->gather;
+        if (!read_all(stream, stream->gather, len))
+            return -PIRN_E_FILE_READ;
+        int error = encode(conn, stream->gather, len, false, stream->left == 0);
+        if (error || stream->left == 0)
+            return error;
+    }
+    return 0;
+}
+
 /* One frame of it. */
 static int send_chunk(struct pirn_conn *conn, struct pirn__stream *stream)
 {
@@ -381,7 +419,7 @@ void pirn__stream_pump(struct pirn_conn *conn)
     struct pirn__stream *stream = stream_of(conn);
     if (!may_pump(conn, stream))
         return;
-    int error = send_chunk(conn, stream);
+    int error = (stream->encoded ? encode_chunk : send_chunk)(conn, stream);
     if (error < 0)
         pirn__conn_fail(conn, (enum pirn_error) - error);
     else if (stream->left == 0)

@@ -11,8 +11,8 @@ static int refuse(struct pirn__talk *talk)
 {
     bool who = talk->status == 407;
     const char *text = pirn_http_status_text(talk->status);
-    return pirn__talk_fail(talk, who ? PIRN_E_PROXY_AUTHENTICATION : PIRN_E_PROXY_REFUSED,
-                           "%d%s%s", talk->status, text[0] ? " " : "", text);
+    return pirn__talk_fail(talk, who ? PIRN_E_PROXY_AUTHENTICATION : PIRN_E_PROXY_REFUSED, "%d%s%s",
+                           talk->status, text[0] ? " " : "", text);
 }
 
 static int read_answer(struct pirn__talk *talk)

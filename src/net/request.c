@@ -18,6 +18,7 @@
 #define ORIGIN_SHOWN_BYTES 128
 #define SHUTTING_DOWN      "server is shutting down"
 #define NOT_PLAIN          "this port speaks TLS: https:// and wss://"
+#define EXTENSIONS_BYTES   512  /* of what a 101 answer says of them */
 #define EARLY_BYTES        1024 /* taken from a peer that sends frames before our deferred answer */
 
 static void fire(struct pirn_loop *loop, struct pirn_timer *timer);
@@ -493,19 +494,53 @@ static struct pirn_str choose_subprotocol(const struct pirn_request *request,
         request->server->config.server_order ? PIRN_SERVER_ORDER : PIRN_CLIENT_ORDER);
 }
 
-static int write_101(struct pirn_request *request, const struct pirn_accept *how,
-                     struct pirn_str subprotocol)
+/* What a 101 answer agrees on. */
+struct agreement {
+    struct pirn_str subprotocol;
+    size_t states_bytes; /* of the extensions; 0: none */
+    char extensions[EXTENSIONS_BYTES];
+};
+
+static int agree(const struct pirn_request *request, const struct pirn_accept *how,
+                 struct agreement *agreement)
 {
-    if (pirn__answer_room(request, how->headers, how->header_count, subprotocol.len) < 0)
+    const struct pirn__extensions *all = request->server->owner.extensions;
+    agreement->subprotocol = choose_subprotocol(request, how);
+    agreement->states_bytes = 0;
+    agreement->extensions[0] = 0;
+    if (!all)
+        return 0;
+    int bytes = pirn_extension_accept(all->ours, all->count, &request->parsed->handshake,
+                                      all->states, all->states_bytes, agreement->extensions,
+                                      sizeof agreement->extensions);
+    agreement->states_bytes = bytes > 0 ? (size_t)bytes : 0;
+    return bytes < 0 ? bytes : 0;
+}
+
+/* Ends states that got no connection. */
+static void disagree(const struct pirn_request *request, const struct agreement *agreement)
+{
+    if (agreement->states_bytes > 0)
+        pirn_extension_release(request->server->owner.extensions->states);
+}
+
+static int write_101(struct pirn_request *request, const struct pirn_accept *how,
+                     const struct agreement *agreement)
+{
+    struct pirn_str extensions = {NULL, 0};
+    if (agreement->states_bytes > 0)
+        extensions = pirn_cstr(agreement->extensions);
+    if (pirn__answer_room(request, how->headers, how->header_count,
+                          agreement->subprotocol.len + extensions.len) < 0)
         return -PIRN_E_MEMORY;
-    return pirn_handshake_write_accept(&request->parsed->handshake, subprotocol,
-                                       (struct pirn_str){NULL, 0}, how->headers, how->header_count,
+    return pirn_handshake_write_accept(&request->parsed->handshake, agreement->subprotocol,
+                                       extensions, how->headers, how->header_count,
                                        (char *)request->out, request->out_cap);
 }
 
 /* The socket changes hands; without memory it stays, and the request waits as before. */
 static struct pirn_conn *open_conn(struct pirn_request *request, const struct pirn_accept *how,
-                                   struct pirn_str subprotocol, size_t answer_len)
+                                   const struct agreement *agreement, size_t answer_len)
 {
     struct pirn_server *server = request->server;
     struct pirn__conn_start start = {
@@ -513,7 +548,8 @@ static struct pirn_conn *open_conn(struct pirn_request *request, const struct pi
         .tls = request->tls,
         .role = PIRN_SERVER,
         .handlers = how->handlers ? how->handlers : request->route->handlers,
-        .subprotocol = subprotocol,
+        .subprotocol = agreement->subprotocol,
+        .states_bytes = agreement->states_bytes,
         .context = how->context ? how->context : route_context(request),
         .owner_data = request->address,
         .output = request->out,
@@ -547,9 +583,13 @@ struct pirn_conn *pirn_request_accept(struct pirn_request *request, const struct
     if (request->server->draining || !request->is_websocket || !request->route ||
         !pirn__request_waits(request))
         return NULL;
-    struct pirn_str subprotocol = choose_subprotocol(request, how);
-    int len = write_101(request, how, subprotocol);
-    struct pirn_conn *conn = len < 0 ? NULL : open_conn(request, how, subprotocol, (size_t)len);
+    struct agreement agreement;
+    int len = agree(request, how, &agreement);
+    if (len == 0)
+        len = write_101(request, how, &agreement);
+    struct pirn_conn *conn = len < 0 ? NULL : open_conn(request, how, &agreement, (size_t)len);
+    if (!conn)
+        disagree(request, &agreement);
     *error = conn ? 0 : -pirn__request_fails(request, len < 0 ? len : -PIRN_E_MEMORY);
     if (conn && !request->in_hook)
         request_free(request);

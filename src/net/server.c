@@ -304,6 +304,18 @@ int pirn_server_drain(struct pirn_server *server, int code, struct pirn_str reas
 
 /* ---- the server itself */
 
+static int errno_of(int error)
+{
+    switch (-error) {
+    case PIRN_E_ARGUMENT:
+        return EINVAL;
+    case PIRN_E_UNSUPPORTED:
+        return ENOTSUP;
+    default:
+        return ENOMEM;
+    }
+}
+
 struct pirn_server *pirn_server_new(struct pirn_loop *loop, const struct pirn_server_config *config)
 {
     struct pirn_server *server = pirn__alloc(loop, sizeof *server);
@@ -322,13 +334,14 @@ struct pirn_server *pirn_server_new(struct pirn_loop *loop, const struct pirn_se
         errno = EINVAL;
         return NULL;
     }
-    server->parsed = pirn__alloc(loop, pirn__parsed_size(server));
-    if (!server->parsed) {
-        pirn_server_free(server);
-        errno = ENOMEM;
-        return NULL;
-    }
-    return server;
+    int error = pirn__extensions_open(&server->owner, PIRN_SERVER);
+    if (error == 0)
+        server->parsed = pirn__alloc(loop, pirn__parsed_size(server));
+    if (server->parsed)
+        return server;
+    pirn_server_free(server);
+    errno = errno_of(error);
+    return NULL;
 }
 
 void pirn_server_free(struct pirn_server *server)
@@ -345,6 +358,7 @@ void pirn_server_free(struct pirn_server *server)
     pirn_timer_stop(loop, &server->drain_timer);
     pirn__loop_not_at_end(&server->drained);
     pirn__addresses_release(loop, &server->addresses);
+    pirn__extensions_close(&server->owner);
     pirn__free(loop, server->parsed, pirn__parsed_size(server));
     if (server->reserve_fd >= 0)
         pirn__socket_close(server->reserve_fd);
@@ -367,5 +381,8 @@ void pirn_server_each(struct pirn_server *server, pirn_each_fn *fn, void *contex
 
 struct pirn_stats pirn_server_stats(const struct pirn_server *server)
 {
-    return server->stats;
+    struct pirn_stats stats = server->stats;
+    if (server->owner.extensions)
+        stats.deflate = server->owner.extensions->deflate.totals;
+    return stats;
 }

@@ -185,6 +185,33 @@ static void make_pair(struct rig *rig, int pair[2])
         assert_int_equal(fcntl(pair[i], F_SETFL, O_NONBLOCK), 0);
 }
 
+/* ---- extensions */
+
+/* As a server does with a request. Returns the bytes of states in use. */
+static size_t agree(struct rig *rig)
+{
+    struct pirn__extensions *all = rig->owner.extensions;
+    struct pirn_header headers[8];
+    struct pirn_http_head head;
+    struct pirn_handshake handshake;
+    char request[512];
+    if (!all || !rig->offer[0])
+        return 0;
+    int len = snprintf(request, sizeof request,
+                       "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                       "Sec-WebSocket-Extensions: %s\r\n\r\n",
+                       rig->offer);
+    pirn_http_head_init(&head, PIRN_HTTP_REQUEST, headers, COUNT(headers), 0);
+    assert_int_equal(pirn_http_head_feed(&head, request, (size_t)len), 1);
+    assert_int_equal(pirn_handshake_read_request(&handshake, &head), 0);
+    int bytes = pirn_extension_accept(all->ours, all->count, &handshake, all->states,
+                                      all->states_bytes, rig->answer, sizeof rig->answer);
+    assert_true(bytes >= 0);
+    return (size_t)bytes;
+}
+
 /* ---- its life */
 
 void rig_start(struct rig *rig)
@@ -210,6 +237,7 @@ void rig_start(struct rig *rig)
     pirn__loop_set_clock(rig->loop, clock_us);
     assert_int_equal(pirn__conn_config_complete(&rig->config, rig->loop, rig->role), 0);
     rig->owner = (struct pirn__conn_owner){.loop = rig->loop, .config = &rig->config, .gone = gone};
+    assert_int_equal(pirn__extensions_open(&rig->owner, rig->role), 0);
     rig->peer = -1;
 }
 
@@ -224,6 +252,7 @@ struct pirn_conn *rig_connect(struct rig *rig, int *peer)
         memcpy(input, rig->input, rig->input_len);
     struct pirn__conn_start start = {.fd = pair[0],
                                      .role = rig->role,
+                                     .states_bytes = agree(rig),
                                      .context = rig,
                                      .owner_data = &rig->owner,
                                      .output = rig->output,
@@ -270,6 +299,7 @@ void rig_end(struct rig *rig)
     assert_null(rig->conn);
     if (rig->peer >= 0)
         close(rig->peer);
+    pirn__extensions_close(&rig->owner);
     pirn_loop_free(rig->loop);
     assert_int_equal(rig->memory.bytes, 0);
 }

@@ -34,6 +34,8 @@ struct rig {
     bool tcp;        /* loopback TCP instead of a pair of unix-domain sockets */
     int peer_buffer; /* SO_SNDBUF of the connection and SO_RCVBUF of the peer; 0: the kernel's */
     bool plain;      /* no subprotocol */
+    char offer[256]; /* of extensions; the answer to it is put into answer */
+    char answer[256];
     const void *output, *input;
     size_t output_len, input_len;
     /* Called in each callback, behind the line in the log. */
