@@ -370,4 +370,16 @@ static inline void toys_init(struct toys *toys, const char *order)
     }
 }
 
+/* Whether one of them transforms what is being sent. */
+static inline bool toys_sending(const struct toys *toys)
+{
+    const struct pirn_extension *const extensions[] = {&toys->rot.extension, &toys->rle.extension};
+    for (size_t i = 0; i < 2; i++) {
+        const struct pirn_extension_state *state = pirn_extension_find(toys->first, extensions[i]);
+        if (state && state->sending)
+            return true;
+    }
+    return false;
+}
+
 #endif
