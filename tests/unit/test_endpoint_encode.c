@@ -359,6 +359,59 @@ static void text_is_judged_at_first(void **state)
     assert_int_equal(frames, 4);
 }
 
+/* A character may be cut by a frame, which is not looked at again then. */
+static void text_is_judged_once(void **state)
+{
+    (void)state;
+    struct side side;
+    static char text[1001] = "a";
+    uint8_t out[PIRN_ENCODE_MIN];
+    begin_side(&side, PIRN_SERVER, "t");
+    for (size_t i = 1; i < sizeof text; i += 2)
+        memcpy(text + i, "\xc3\xa9", 2);
+    struct pirn_outgoing outgoing = {PIRN_TEXT, .data = text, .len = sizeof text, .fin = true};
+    while (!outgoing.done)
+        assert_true(pirn_endpoint_encode(&side.ep, &outgoing, out, sizeof out) > 0);
+}
+
+/* x-rle hears of the end, or a flush, with the last slice: there is one run, not one a slice. */
+static void slices_end_with_the_last(void **state)
+{
+    (void)state;
+    uint8_t message[128];
+    for (size_t i = 0; i < sizeof message; i++)
+        message[i] = (uint8_t)('z' - 1 - i);
+    for (int flush = 0; flush < 2; flush++) {
+        struct side side;
+        begin_side(&side, PIRN_SERVER, "tl");
+        const struct pirn_outgoing outgoing = {PIRN_BINARY, .data = message, .len = sizeof message,
+                                               .fin = !flush, .flush = flush};
+        expect_encoded(&side.ep, outgoing, flush ? "\x32\x02\x80z" : "\xb2\x02\x80z", 4);
+    }
+}
+
+/* One that resizes but does not want this message is not in the way of the other. */
+static void who_does_not_send_is_passed_by(void **state)
+{
+    (void)state;
+    static const char *const orders[] = {"tl", "lt"};
+    for (size_t i = 0; i < COUNT(orders); i++) {
+        struct side side;
+        begin_side(&side, PIRN_SERVER, orders[i]);
+        side.toys.rle.extension.begin_send = NULL;
+        expect_encoded(&side.ep, whole(PIRN_TEXT, "abc"),
+                       "\xa1\x03"
+                       "bdf",
+                       5);
+        begin_side(&side, PIRN_SERVER, orders[i]);
+        side.toys.rot.extension.begin_send = NULL;
+        expect_encoded(&side.ep, whole(PIRN_TEXT, "aaa"),
+                       "\x91\x02\x03"
+                       "a",
+                       4);
+    }
+}
+
 /* ---- An extension that does what a test tells it */
 
 struct probe {
@@ -580,6 +633,9 @@ int main(void)
         cmocka_unit_test(begin_tells_whether),
         cmocka_unit_test(bad_arguments_change_nothing),
         cmocka_unit_test(text_is_judged_at_first),
+        cmocka_unit_test(text_is_judged_once),
+        cmocka_unit_test(slices_end_with_the_last),
+        cmocka_unit_test(who_does_not_send_is_passed_by),
         cmocka_unit_test(bits_of_every_frame),
         cmocka_unit_test(bits_alone),
         cmocka_unit_test(all_messages_if_it_wants_them),

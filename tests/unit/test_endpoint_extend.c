@@ -249,7 +249,45 @@ static void all_messages_if_it_wants_them(void **state)
     put(&p, 0x89, "PING");
     assert_true(pirn_endpoint_next(ep, &p.f.event));
     assert_memory_equal(p.f.event.data, "PING", 4);
+    put(&p, 0x87, "own");
+    assert_false(pirn_endpoint_next(ep, &p.f.event));
     assert_int_equal(p.probe.begun, 4);
+}
+
+/* Messages of its own are not resized by one that resizes all others. */
+static void own_messages_have_their_length(void **state)
+{
+    (void)state;
+    struct probed p = {.f.config.max_message_bytes = 5,
+                       .probe = {.extension = {.every_message = true}}};
+    begin_probed(&p, true);
+    put(&p, 0x87, "abcdef");
+    expect_failure(&p, PIRN_E_MESSAGE_TOO_BIG, 1009, "message of 6 bytes is over the limit of 5");
+}
+
+/* Which lengths may take the short way. */
+static void the_short_way_is_limited(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t max_message, max_frame;
+        uint32_t below;
+    } rows[] = {{5, 0, 6},
+                {5, 3, 4},
+                {UINT32_MAX - 1, 0, UINT32_MAX},
+                {UINT32_MAX, 0, UINT32_MAX},
+                {PIRN_UNLIMITED, PIRN_UNLIMITED, UINT32_MAX}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct probed p = {.f.config.max_message_bytes = rows[i].max_message,
+                           .f.config.max_frame_bytes = rows[i].max_frame};
+        struct pirn_endpoint *ep = begin_probed(&p, true);
+        assert_int_equal(ep->whole_below, rows[i].below);
+        p.probe.extension.every_message = true;
+        pirn_endpoint_extend(ep, &p.state);
+        assert_int_equal(ep->whole_below, 0);
+        pirn_endpoint_extend(ep, NULL);
+        assert_int_equal(ep->whole_below, rows[i].below);
+    }
 }
 
 static void own_frames(void **state)
@@ -474,6 +512,8 @@ int main(void)
         cmocka_unit_test(first_bytes_are_judged),
         cmocka_unit_test(bits_of_every_frame),
         cmocka_unit_test(all_messages_if_it_wants_them),
+        cmocka_unit_test(own_messages_have_their_length),
+        cmocka_unit_test(the_short_way_is_limited),
         cmocka_unit_test(own_frames),
         cmocka_unit_test(own_payloads_do_not_remain),
         cmocka_unit_test(in_place_the_rest_is_known),
