@@ -208,7 +208,7 @@ static void expect_failure(struct probed *p, enum pirn_error error, int code, co
 static void bits_of_every_frame(void **state)
 {
     (void)state;
-    struct probed p = {.probe = {0}};
+    struct probed p = {.probe = {.begun = 0}};
     struct pirn_endpoint *ep = begin_probed(&p, false);
     put(&p, 0x61, "ABC");
     expect_message(&p, "abc", true, false);
@@ -293,7 +293,7 @@ static void the_short_way_is_limited(void **state)
 static void own_frames(void **state)
 {
     (void)state;
-    struct probed p = {.probe = {0}};
+    struct probed p = {.probe = {.begun = 0}};
     struct pirn_endpoint *ep = begin_probed(&p, false);
     put(&p, 0x8f, "x");
     assert_false(pirn_endpoint_next(ep, &p.f.event));
@@ -315,7 +315,7 @@ static void own_frames(void **state)
 static void own_payloads_do_not_remain(void **state)
 {
     (void)state;
-    struct probed p = {.probe = {0}};
+    struct probed p = {.probe = {.begun = 0}};
     struct pirn_endpoint *ep = begin_probed(&p, true);
     uint8_t own[] = {0x87, 0x84, 0, 0, 0, 0, 'a'}, bits[] = {0xc1, 0x84, 0, 0, 0, 0, 'a'};
     assert_int_equal(pirn_endpoint_feed(ep, own, sizeof own, START), 0);
@@ -333,7 +333,7 @@ static void own_payloads_do_not_remain(void **state)
 static void in_place_the_rest_is_known(void **state)
 {
     (void)state;
-    struct probed p = {.probe = {0}};
+    struct probed p = {.probe = {.begun = 0}};
     struct pirn_endpoint *ep = begin_probed(&p, false);
     uint8_t bits[] = {0xc1, 0x84, 0, 0, 0, 0, 'A'};
     assert_int_equal(pirn_endpoint_feed(ep, bits, sizeof bits, START), 0);
@@ -362,7 +362,7 @@ static void errors_fail_the_endpoint(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         for (int where = 0; where < 3; where++) {
-            struct probed p = {.probe = {0}};
+            struct probed p = {.probe = {.begun = 0}};
             begin_probed(&p, where == 2);
             int *const errors[] = {&p.probe.begin_error, &p.probe.change_error,
                                    &p.probe.step_error};
