@@ -420,9 +420,10 @@ static bool has_drained(struct pirn_conn *conn)
 {
     const struct pirn__busy *busy = pirn__conn_busy(conn);
     size_t low = conn->owner->config->low_water_bytes;
-    if (!(conn->flags & PIRN__FULL) || busy->queued > low)
+    size_t queued = busy->queued + pirn__conn_ciphertext(conn);
+    if (!(conn->flags & PIRN__FULL) || queued > low)
         return false;
-    if (busy->queued + busy->waiting > low)
+    if (queued + busy->waiting > low)
         return pirn__stream_drank(conn);
     conn->flags &= (uint16_t)~PIRN__FULL;
     if (conn->flags & PIRN__HELD) {
@@ -449,7 +450,10 @@ static void go_on(struct pirn_conn *conn)
 {
     bool has_more = has_input(conn) && !pirn__conn_is_deaf(conn);
     bool sends = conn->flags & PIRN__STREAMING && pirn__stream_goes_on(conn);
-    if (sends || (has_more && conn->flags & PIRN__EXTENDED))
+    bool turns = sends || (has_more && conn->flags & (PIRN__EXTENDED | PIRN__TLS));
+    if ((sends || has_more) && !pirn__conn_busy(conn) && !own_busy(conn))
+        pirn__conn_finish(conn, PIRN_E_MEMORY, 0, true);
+    else if (turns)
         pirn__loop_next_turn(pirn__conn_loop(conn), &pirn__conn_busy(conn)->task);
     else if (has_more)
         pirn__conn_wake(conn);
@@ -673,7 +677,7 @@ void pirn_conn_resume(struct pirn_conn *conn)
 size_t pirn_conn_buffered(const struct pirn_conn *conn)
 {
     const struct pirn__busy *busy = pirn__conn_busy(conn);
-    size_t made = conn->flags & PIRN__TLS ? pirn__tls_waiting(pirn__conn_tls(conn)) : 0;
+    size_t made = pirn__conn_ciphertext(conn);
     return !busy
                ? made
                : made + busy->queued + busy->waiting + (busy->stream ? busy->stream->gathered : 0);

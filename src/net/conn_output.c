@@ -239,12 +239,6 @@ void pirn__conn_drop_output(struct pirn_conn *conn)
     drop_control(conn);
 }
 
-/* Made by TLS, and not yet taken by the socket. */
-static bool has_ciphertext(const struct pirn_conn *conn)
-{
-    return conn->flags & PIRN__TLS && pirn__tls_waiting(pirn__conn_tls(conn)) > 0;
-}
-
 /* Nothing will ever leave; so nothing waits. If the peer has gone reading goes on until it says so
  * too: what it sent last may tell why. */
 static void lose(struct pirn_conn *conn, int system_error)
@@ -380,7 +374,7 @@ static size_t send_batch(struct pirn_conn *conn, const struct batch *batch)
         return 0;
     }
     size_t len = sent > 0 ? (size_t)sent : 0;
-    if (len < batch->bytes || has_ciphertext(conn))
+    if (len < batch->bytes || pirn__conn_ciphertext(conn) > 0)
         conn->flags |= PIRN__BLOCKED;
     if (len > 0)
         pirn__conn_busy(conn)->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
@@ -498,7 +492,7 @@ static void send_loans(struct pirn_conn *conn)
     busy->queued -= len;
     if (len > 0)
         busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
-    if (len < all || has_ciphertext(conn))
+    if (len < all || pirn__conn_ciphertext(conn) > 0)
         conn->flags |= PIRN__BLOCKED;
     if (len == all) {
         busy->first = shared->chunk->next;
@@ -524,7 +518,7 @@ static void send_ciphertext(struct pirn_conn *conn)
     }
     if (pirn__tls_waiting(tls) < before)
         pirn__conn_busy(conn)->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));
-    if (has_ciphertext(conn))
+    if (pirn__conn_ciphertext(conn) > 0)
         conn->flags |= PIRN__BLOCKED;
 }
 
@@ -601,8 +595,8 @@ bool pirn__conn_all_left(const struct pirn_conn *conn)
 {
     const struct pirn__busy *busy = pirn__conn_busy(conn);
     return !busy || (busy->queued == 0 && !busy->control &&
-                     (conn->flags & PIRN__CUT ||
-                      (!pirn_endpoint_has_control(&conn->endpoint) && !has_ciphertext(conn))));
+                     (conn->flags & PIRN__CUT || (!pirn_endpoint_has_control(&conn->endpoint) &&
+                                                  pirn__conn_ciphertext(conn) == 0)));
 }
 
 bool pirn__conn_own_output(struct pirn_conn *conn)

@@ -261,7 +261,8 @@ static int place_input(struct pirn_conn *conn, struct iovec places[2])
 static void take_read(struct pirn_conn *conn, const struct iovec places[2], size_t got)
 {
     size_t in_message = got < places[0].iov_len ? got : places[0].iov_len;
-    if (got == places[0].iov_len + places[1].iov_len)
+    bool filled = got == places[0].iov_len + places[1].iov_len;
+    if (filled || (conn->flags & PIRN__TLS && !pirn__tls_is_dry(pirn__conn_tls(conn))))
         conn->flags |= PIRN__MORE;
     else
         conn->flags &= (uint16_t)~PIRN__MORE;

@@ -31,7 +31,8 @@ int pirn__conn_check(const struct pirn_conn *conn)
 static bool is_full(const struct pirn_conn *conn)
 {
     const struct pirn__busy *busy = pirn__conn_busy(conn);
-    return busy->queued + busy->waiting >= conn->owner->config->high_water_bytes;
+    return busy->queued + busy->waiting + pirn__conn_ciphertext(conn) >=
+           conn->owner->config->high_water_bytes;
 }
 
 /* A queue that is long because nobody has tried to send it is none. */

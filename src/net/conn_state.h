@@ -161,6 +161,12 @@ static inline struct pirn__tls *pirn__conn_tls(const struct pirn_conn *conn)
     return conn->flags & PIRN__TLS ? *(struct pirn__tls **)(uintptr_t)(conn + 1) : NULL;
 }
 
+/* Bytes that TLS has made and the socket has not taken yet. */
+static inline size_t pirn__conn_ciphertext(const struct pirn_conn *conn)
+{
+    return conn->flags & PIRN__TLS ? pirn__tls_waiting(pirn__conn_tls(conn)) : 0;
+}
+
 /* Why the socket, or TLS upon it, has just failed. */
 static inline enum pirn_error pirn__conn_socket_error(const struct pirn_conn *conn)
 {

@@ -232,7 +232,8 @@ int pirn_server_listen(struct pirn_server *server, const struct pirn_listen *whe
         return error;
     }
     listener->tls = pirn__tls_hold(where->tls);
-    int error = keep_unix_path(listener, where->fd > 0 ? NULL : where->unix_path)
+    bool prepared = !where->tls || pirn__tls_prepare(loop);
+    int error = prepared && keep_unix_path(listener, where->fd > 0 ? NULL : where->unix_path)
                     ? pirn_loop_watch(loop, &listener->watch, PIRN_READABLE)
                     : -PIRN_E_MEMORY;
     if (error) {

@@ -27,12 +27,13 @@ enum {
     RECORD_ROOM = RECORD_BYTES + 512, /* more than a record adds */
     RECORDS_A_SEND = 4,
     IN_BYTES = 64 << 10,
+    IN_BYTES_MIN = 4 << 10,
     OUT_BYTES = RECORDS_A_SEND * RECORD_ROOM
 };
 
 struct scratch {
     size_t in_at, in_len, out_len;
-    size_t wanted; /* of ciphertext, at most */
+    size_t wanted; /* of ciphertext, by the call that is at work */
     uint8_t in[IN_BYTES], out[OUT_BYTES];
     uint8_t record[RECORD_BYTES]; /* plaintext that lay in pieces */
 };
@@ -42,7 +43,7 @@ static struct scratch *scratch_of(const struct pirn__tls *tls)
     return pirn__loop_shared(tls->loop)->tls;
 }
 
-static bool make_scratch(struct pirn_loop *loop)
+bool pirn__tls_prepare(struct pirn_loop *loop)
 {
     struct pirn__loop_shared *shared = pirn__loop_shared(loop);
     struct scratch *scratch = shared->tls;
@@ -212,10 +213,12 @@ static bool bytes_add(struct pirn__tls *tls, struct pirn__tls_bytes *bytes, cons
 static bool fill(struct pirn__tls *tls)
 {
     struct scratch *scratch = scratch_of(tls);
-    if (tls->dry || tls->ended || tls->recv_error)
+    size_t cap = scratch->wanted < IN_BYTES ? scratch->wanted : IN_BYTES;
+    if (cap == 0 || tls->dry || tls->ended || tls->recv_error)
         return false;
-    ssize_t got = pirn__socket_recv(tls->fd, scratch->in, scratch->wanted);
-    tls->dry = got < (ssize_t)scratch->wanted;
+    ssize_t got = pirn__socket_recv(tls->fd, scratch->in, cap);
+    scratch->wanted -= got > 0 ? (size_t)got : 0;
+    tls->dry = got < (ssize_t)cap;
     tls->ended = got == 0;
     if (got < 0 && !pirn__socket_would_block())
         tls->recv_error = errno;
@@ -301,7 +304,7 @@ int pirn__tls_flush(struct pirn__tls *tls)
 struct pirn__tls *pirn__tls_start(struct pirn_tls *context, struct pirn_loop *loop, int fd,
                                   const char *name)
 {
-    struct pirn__tls *tls = make_scratch(loop) ? pirn__alloc(loop, sizeof *tls) : NULL;
+    struct pirn__tls *tls = pirn__tls_prepare(loop) ? pirn__alloc(loop, sizeof *tls) : NULL;
     if (!tls)
         return NULL;
     tls->loop = loop;
@@ -325,11 +328,13 @@ void pirn__tls_free(struct pirn__tls *tls)
     pirn__free(tls->loop, tls, sizeof *tls);
 }
 
-/* Not much more is taken from the socket than there is room for in the end. */
+/* No more is taken from the socket than there is room for in the end, so that little is left over,
+ * and each has its turn. */
 static void enter(struct pirn__tls *tls, size_t room)
 {
-    size_t wanted = room < IN_BYTES - RECORD_ROOM ? room + RECORD_ROOM - RECORD_BYTES : IN_BYTES;
-    scratch_of(tls)->wanted = wanted;
+    size_t most =
+        room > 2 * RECORD_ROOM ? room - RECORD_ROOM : room; /* a record may be half there */
+    scratch_of(tls)->wanted = most > IN_BYTES_MIN ? most : IN_BYTES_MIN;
     tls->dry = false;
     if (bytes_left(&tls->out) > 0)
         pirn__tls_flush(tls);
@@ -411,6 +416,11 @@ ssize_t pirn__tls_recv(struct pirn__tls *tls, const struct iovec *pieces, int co
             continue;
     leave(tls);
     return got > 0 ? (ssize_t)got : no_bytes(tls);
+}
+
+bool pirn__tls_is_dry(const struct pirn__tls *tls)
+{
+    return tls->dry;
 }
 
 bool pirn__tls_has_input(const struct pirn__tls *tls)

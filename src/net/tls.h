@@ -19,6 +19,10 @@ struct pirn__tls;
 struct pirn_tls *pirn__tls_hold(struct pirn_tls *tls);
 enum pirn_role pirn__tls_role(const struct pirn_tls *tls);
 
+/* Takes the memory that all sessions of a loop share, if none has yet; pirn__tls_start() does it
+ * too. False without. */
+bool pirn__tls_prepare(struct pirn_loop *loop);
+
 /* Begins a session on a connected socket, which stays the caller's; the first call below sends or
  * awaits the first bytes. name: clients: whom to verify, a host name (sent by SNI too) or an
  * address as text, with or without brackets; NULL for servers. NULL without memory, or for a name
@@ -32,14 +36,18 @@ int pirn__tls_handshake(struct pirn__tls *tls);
 bool pirn__tls_is_open(const struct pirn__tls *tls);
 
 /* As pirn__socket_recv_pieces() and pirn__socket_send(): 0 is the peer's close_notify; a failure of
- * TLS is -1 with errno EPROTO, and pirn__tls_error() then. recv takes what has come and decrypts as
- * long as there is room; send makes records of up to 16 KiB across the pieces, and sends several
+ * TLS is -1 with errno EPROTO, and pirn__tls_error() then. recv takes no more from the socket than
+ * there is room for: less than a record perhaps, so that it would block and the socket is readable
+ * still; send makes records of up to 16 KiB across the pieces, and sends several
  * with one call. */
 ssize_t pirn__tls_recv(struct pirn__tls *tls, const struct iovec *pieces, int count);
 ssize_t pirn__tls_send(struct pirn__tls *tls, const struct iovec *pieces, int count);
 
 /* Something can be had from recv, be it an end, whether or not the socket is readable. */
 bool pirn__tls_has_input(const struct pirn__tls *tls);
+
+/* The last recv has found the end of what was in the socket. */
+bool pirn__tls_is_dry(const struct pirn__tls *tls);
 
 /* Bytes (of ciphertext) that wait for the socket to be writable; and tries to send them: as
  * pirn__socket_send(), 0 when all have left. */
