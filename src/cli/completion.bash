@@ -32,12 +32,13 @@ _pirn_serve()
     local cur=$1 previous=$2
     case $previous in
         --host) _pirn_words "localhost 127.0.0.1 0.0.0.0 ::1 ::" "$cur" ;;
-        --unix) _pirn_paths -f "$cur" ;;
+        --unix | --cert | --key | --client-ca) _pirn_paths -f "$cur" ;;
+        --tls-min) _pirn_words "1.2 1.3" "$cur" ;;
         --root) _pirn_paths -d "$cur" ;;
         --port | --max-message | --origin) COMPREPLY=() ;;
         *)
-            _pirn_words "--host --port --max-message --unix --root --any-origin --origin --quiet \
-                --help" "$cur"
+            _pirn_words "--host --port --max-message --unix --root --any-origin --origin --cert \
+                --key --client-ca --tls-min --quiet --help" "$cur"
             ;;
     esac
 }

@@ -88,6 +88,34 @@ static bool take_origin(struct serve_options *options, const char *value)
     return true;
 }
 
+static bool take_cert(struct serve_options *options, const char *value)
+{
+    options->identities[options->identity_count++].chain.file = value;
+    return *value != '\0';
+}
+
+/* Of the certificate before it. */
+static bool take_key(struct serve_options *options, const char *value)
+{
+    if (options->identity_count == 0 || options->identities[options->identity_count - 1].key.file)
+        return false;
+    options->identities[options->identity_count - 1].key.file = value;
+    return *value != '\0';
+}
+
+static bool take_client_ca(struct serve_options *options, const char *value)
+{
+    options->client_ca = value;
+    return *value != '\0';
+}
+
+static bool take_tls_min(struct serve_options *options, const char *value)
+{
+    options->tls_min_given = true;
+    options->tls_min = strcmp(value, "1.3") == 0 ? PIRN_TLS_1_3 : PIRN_TLS_1_2;
+    return strcmp(value, "1.2") == 0 || strcmp(value, "1.3") == 0;
+}
+
 static bool take_quiet(struct serve_options *options, const char *value)
 {
     (void)value;
@@ -114,6 +142,10 @@ static const struct option {
     {"--root", take_root, "a directory"},
     {"--any-origin", take_any_origin, NULL},
     {"--origin", take_origin, "an origin, such as https://example.org, without a path"},
+    {"--cert", take_cert, "a file of certificates in PEM"},
+    {"--key", take_key, "a file in PEM, and a --cert before it"},
+    {"--client-ca", take_client_ca, "a file of certificates in PEM"},
+    {"--tls-min", take_tls_min, "1.2 or 1.3"},
     {"--quiet", take_quiet, NULL},
     {"--help", take_help, NULL},
     {"-h", take_help, NULL},
@@ -153,6 +185,17 @@ static bool take_argument(struct serve_options *options, char **argv, int *at)
     return true;
 }
 
+static bool tls_is_whole(const struct serve_options *options)
+{
+    const char *lone = options->client_ca       ? "--client-ca"
+                       : options->tls_min_given ? "--tls-min"
+                                                : NULL;
+    if (!lone || options->identity_count > 0)
+        return true;
+    fprintf(stderr, "pirn serve: %s wants a --cert\n", lone);
+    return false;
+}
+
 static bool consistent(const struct serve_options *options)
 {
     const char *one = "--any-origin", *other = NULL;
@@ -164,14 +207,15 @@ static bool consistent(const struct serve_options *options)
         one = "--unix", other = "--port";
     if (other)
         fprintf(stderr, "pirn serve: %s and %s exclude each other\n", one, other);
-    return !other;
+    return !other && tls_is_whole(options);
 }
 
 bool serve_options_read(struct serve_options *options, int argc, char **argv)
 {
     *options = (struct serve_options){.port = DEFAULT_PORT};
     options->origins = calloc((size_t)argc, sizeof *options->origins);
-    if (!options->origins) {
+    options->identities = calloc((size_t)argc, sizeof *options->identities);
+    if (!options->origins || !options->identities) {
         fputs("pirn serve: out of memory\n", stderr);
         return false;
     }

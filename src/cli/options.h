@@ -2,7 +2,7 @@
 #ifndef PIRN_CLI_OPTIONS_H
 #define PIRN_CLI_OPTIONS_H
 
-#include <pirn/base.h>
+#include <pirn/tls.h>
 
 struct serve_options {
     const char *host; /* NULL: not given */
@@ -10,6 +10,11 @@ struct serve_options {
     const char *root;
     struct pirn_str *origins; /* to be freed by free(3) */
     size_t origin_count;
+    struct pirn_tls_identity *identities; /* of --cert and --key; to be freed likewise */
+    size_t identity_count;
+    const char *client_ca;
+    enum pirn_tls_version tls_min;
+    bool tls_min_given;
     uint64_t max_message_bytes; /* 0: not given */
     uint16_t port;
     bool port_given, any_origin, quiet, help;

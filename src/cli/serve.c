@@ -16,6 +16,7 @@
 #include "cli.h"
 #include "options.h"
 #include "page.h"
+#include "serve_tls.h"
 
 #define DEFAULT_HOST "127.0.0.1"
 #define DRAIN_MS     5000
@@ -26,7 +27,7 @@ const char cli_serve_help[] =
     "Sends every WebSocket message back to where it came from, on every path. GET / shows\n"
     "a page to try it. Prints its address when it is ready, then a line for each connection\n"
     "that ended. SIGTERM and SIGINT make it close all connections and end; a second one\n"
-    "does not wait for them.\n"
+    "does not wait for them. SIGHUP makes it read its certificates again.\n"
     "\n"
     "  --host ADDRESS        listen on this address: a number or a name; \"*\" is all of\n"
     "                        them (127.0.0.1)\n"
@@ -39,6 +40,13 @@ const char cli_serve_help[] =
     "  --any-origin          accept browsers whatever page they show\n"
     "  --origin ORIGIN       accept browsers that show a page of this origin, such as\n"
     "                        https://example.org; may be given several times\n"
+    "  --cert FILE           speak TLS (https and wss) with this certificate, followed by\n"
+    "                        those up to its CA, in PEM; several times: chosen by the name\n"
+    "                        that clients ask for\n"
+    "  --key FILE            the key of the certificate before it; not needed if it is in\n"
+    "                        the same file\n"
+    "  --client-ca FILE      accept only clients with a certificate of one of these CAs\n"
+    "  --tls-min VERSION     1.2 or 1.3 (1.2)\n"
     "  --quiet               print no line for each connection\n"
     "\n"
     "Exit status: 0; 1 if it cannot listen; 2 if an option is not understood.\n";
@@ -47,6 +55,7 @@ struct serve {
     const struct serve_options *options;
     struct pirn_loop *loop;
     struct pirn_server *server;
+    struct pirn_tls *tls; /* NULL: plain */
     struct pirn_watch signals;
     char *page;
     size_t page_len;
@@ -197,9 +206,9 @@ static int signal_pipe[2] = {-1, -1};
 
 static void on_signal(int number)
 {
-    (void)number;
+    char byte = (char)number;
     int error = errno;
-    ssize_t ignored = write(signal_pipe[1], "", 1);
+    ssize_t ignored = write(signal_pipe[1], &byte, 1);
     (void)ignored;
     errno = error;
 }
@@ -220,6 +229,10 @@ static void signal_came(struct pirn_loop *loop, struct pirn_watch *watch, unsign
     (void)events;
     if (read(watch->fd, &byte, 1) != 1)
         return;
+    if (byte == SIGHUP) {
+        serve_tls_reload(serve->tls);
+        return;
+    }
     /* The second signal finds it draining already. */
     if (pirn_server_drain(serve->server, PIRN_CLOSE_GOING_AWAY, PIRN_STR("server is shutting down"),
                           DRAIN_MS, drained, serve) < 0)
@@ -232,6 +245,8 @@ static bool watch_signals(struct serve *serve)
     if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
         return false;
     serve->signals = (struct pirn_watch){.ready = signal_came, .fd = signal_pipe[0]};
+    if (serve->tls && sigaction(SIGHUP, &action, NULL) < 0)
+        return false;
     return sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0 &&
            pirn_loop_watch(serve->loop, &serve->signals, PIRN_READABLE) == 0;
 }
@@ -242,6 +257,8 @@ static void release_signals(struct serve *serve)
         pirn_loop_unwatch(serve->loop, &serve->signals);
     signal(SIGTERM, SIG_IGN); /* it ends anyway, and with the status that it has */
     signal(SIGINT, SIG_IGN);
+    if (serve->tls)
+        signal(SIGHUP, SIG_IGN);
     for (int i = 0; i < 2; i++)
         if (signal_pipe[i] >= 0)
             close(signal_pipe[i]);
@@ -316,7 +333,9 @@ static int listen_as_asked(const struct serve *serve)
     const struct serve_options *options = serve->options;
     const struct pirn_listen where = {.host = options->host ? options->host : DEFAULT_HOST,
                                       .port = options->port,
-                                      .unix_path = options->unix_path};
+                                      .unix_path = options->unix_path,
+                                      .tls = serve->tls};
+    const char *scheme = serve->tls ? "wss" : "ws";
     char text[512];
     int error = pirn_server_listen(serve->server, &where);
     if (error) {
@@ -328,7 +347,8 @@ static int listen_as_asked(const struct serve *serve)
         return CLI_FAILED;
     }
     address(options, pirn_server_port(serve->server), text, sizeof text);
-    printf(options->unix_path ? "listening on ws+unix:%s\n" : "listening on ws://%s/\n", text);
+    printf(options->unix_path ? "listening on %s+unix:%s\n" : "listening on %s://%s/\n", scheme,
+           text);
     return CLI_OK;
 }
 
@@ -338,6 +358,8 @@ static int run(struct serve *serve)
     int status = look_at_root(serve);
     if (status)
         return status;
+    if (!serve_tls_new(serve->options, &serve->tls))
+        return CLI_FAILED;
     serve->page = page_new(&serve->page_len);
     serve->loop = pirn_loop_new(NULL);
     serve->server = serve->page && serve->loop ? make_server(serve, &route) : NULL;
@@ -367,7 +389,9 @@ int cli_serve(int argc, char **argv)
     pirn_server_free(serve.server);
     release_signals(&serve);
     pirn_loop_free(serve.loop);
+    pirn_tls_free(serve.tls);
     free(serve.page);
+    free(options.identities);
     free(options.origins);
     return status;
 }
