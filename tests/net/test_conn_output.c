@@ -209,6 +209,7 @@ static void a_peer_that_takes_nothing_is_reset(void **state)
 static void a_queue_is_not_older_than_it_is(void **state)
 {
     (void)state;
+    RIG_PLAIN_ONLY();
     struct rig rig = {.peer_buffer = 4096, .config.endpoint.ping_interval_ms = PIRN_OFF};
     rig_open(&rig);
     while (pirn_conn_buffered(rig.conn) == 0) {
@@ -244,6 +245,7 @@ static void waiting_pings_are_not_older_than_they_are(void **state)
 static void a_slow_peer_is_not_stalled(void **state)
 {
     (void)state;
+    RIG_PLAIN_ONLY();
     struct rig rig = {
         .peer_buffer = 4096,
         .config = {.high_water_bytes = 64 * KIB, .endpoint.ping_interval_ms = PIRN_OFF}};
@@ -367,6 +369,7 @@ static size_t next_frame(struct rig *rig, uint8_t *frame)
 static void control_frames_pass_the_queue(void **state)
 {
     (void)state;
+    RIG_PLAIN_ONLY();
     for (int cut = 0; cut < 40; cut++) {
         struct rig rig = {.peer_buffer = 4096, .config.high_water_bytes = 64 * KIB};
         rig_open(&rig);
@@ -460,6 +463,7 @@ static void one_ping_needs_little_memory(void **state)
 static void answers_pass_too(void **state)
 {
     (void)state;
+    RIG_PLAIN_ONLY();
     struct rig rig = {.peer_buffer = 4096,
                       .config = {.high_water_bytes = 64 * KIB, .when_full = PIRN_FULL_DROP}};
     rig_open(&rig);

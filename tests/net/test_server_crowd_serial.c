@@ -184,6 +184,7 @@ static size_t asked_bytes(void)
 static void test_idle_connections(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     check_idle_connections(asked_bytes, "counted");
 }
 
@@ -200,6 +201,7 @@ static void *plain_realloc(void *context, void *memory, size_t old_size, size_t 
 static void test_idle_connections_resident(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
 #ifdef SANITIZED
     skip(); /* it adds kilobytes */
 #endif

@@ -303,6 +303,7 @@ static void test_drain_at_once(void **state)
 static void test_drain_requests(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     struct peer half, silent, waits;
     stage_open(&defer_config);
     ask_deferred(&waits, "");

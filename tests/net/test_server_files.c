@@ -242,6 +242,7 @@ static void test_big_file(void **state)
 static void test_big_file_read_slowly(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     static char piece[256 << 10];
     struct peer peer;
     size_t got = 0;
@@ -264,6 +265,7 @@ static void test_big_file_read_slowly(void **state)
 static void test_big_file_leaves_by_turns(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     struct peer peer;
     static char piece[64 << 10];
     ssize_t got, all = 0;

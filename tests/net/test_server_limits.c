@@ -251,6 +251,7 @@ static void test_good_before_bad(void **state)
 static void test_close_stall(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     for (int half_closed = 0; half_closed < 2; half_closed++) {
         struct peer peer;
         stage_open(NULL);
@@ -395,6 +396,7 @@ static void test_connections_of_an_address(void **state)
 static void test_handshakes(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     struct peer silent[2], open, late;
     stage_open(&(struct pirn_server_config){.max_handshakes = 2});
     peer_open(&open, "/");

@@ -112,6 +112,7 @@ static void test_port_in_use(void **state)
 static void test_shared_port(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     struct pirn_listen where = {.reuse_port = true};
     assert_true(stage_open_loop());
     assert_int_equal(stage_start(NULL, &where), 0);
@@ -133,6 +134,7 @@ static void test_shared_port(void **state)
 static void test_several_listeners(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     char path[64];
     struct peer peer;
     snprintf(path, sizeof path, "/tmp/pirn-two-%d", getpid());

@@ -245,6 +245,7 @@ static const struct {
 static void test_origins(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     const struct pirn_str listed[] = {
         PIRN_STR("https://example.org"), PIRN_STR("https://example.org:8443"),
         PIRN_STR("http://xn--bcher-kva.example"), PIRN_STR("app://local")};
@@ -284,6 +285,7 @@ static const char *const silences[] = {
 static void test_silent_handshake(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     struct peer peers[COUNT(silences)];
     stage_open(NULL);
     for (size_t i = 0; i < COUNT(silences); i++) {
@@ -329,6 +331,7 @@ static void test_trickling_handshake(void **state)
 static void test_cost_of_slow_handshakes(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     static struct peer peers[100];
     stage_open(NULL);
     size_t before = stage.memory.bytes;
@@ -367,6 +370,7 @@ static const size_t cuts[] = {1, 100, 1000, 65536};
 static void test_head_flood(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     static char text[40000];
     for (size_t i = 0; i < FLOODS * COUNT(cuts); i++) {
         size_t len = write_flood(i % FLOODS, text, sizeof text), cut = cuts[i / FLOODS];
@@ -415,6 +419,7 @@ static void test_limits_of_heads_are_settings(void **state)
 static void test_heads_in_pieces(void **state)
 {
     (void)state;
+    STAGE_PLAIN_ONLY();
     const char *request = "GET /a?b=c HTTP/1.1\r\n" HOST GOOD "\r\n\x81\x82\0\0\0\0hi";
     const size_t len = strlen("GET /a?b=c HTTP/1.1\r\n" HOST GOOD "\r\n") + 8;
     stage_open(NULL);

@@ -3,9 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "certificates.h"
+#include "tls.h"
 
 uint64_t rig_now_us = 1000000;
 
@@ -172,6 +176,8 @@ static void pair_of_tcp(struct rig *rig, int pair[2])
     assert_int_equal(connect(pair[1], (struct sockaddr *)&address, sizeof address), 0);
     pair[0] = accept(listener, NULL, NULL);
     close(listener);
+    for (int i = 0; i < 2; i++) /* as our listeners set it */
+        assert_int_equal(setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
 }
 
 static void make_pair(struct rig *rig, int pair[2])
@@ -241,16 +247,37 @@ void rig_start(struct rig *rig)
     rig->peer = -1;
 }
 
-struct pirn_conn *rig_connect(struct rig *rig, int *peer)
+bool rig_over_tls(void)
 {
-    int pair[2];
-    make_pair(rig, pair);
-    *peer = pair[1];
+    return certificates_tls(PIRN_SERVER) != NULL;
+}
+
+/* Sessions on both sides, open; the connection's is returned. */
+static struct pirn__tls *shake_hands(struct rig *rig, const int pair[2])
+{
+    bool server = rig->role == PIRN_SERVER;
+    struct pirn__tls *own, *peer;
+    own = pirn__tls_start(certificates_tls(rig->role), rig->loop, pair[0], "localhost");
+    peer = pirn__tls_start(certificates_tls(server ? PIRN_CLIENT : PIRN_SERVER),
+                           certificates_loop(), pair[1], "localhost");
+    assert_non_null(own);
+    assert_non_null(peer);
+    for (int tries = 0; !pirn__tls_is_open(own) || !pirn__tls_is_open(peer); tries++) {
+        assert_true(pirn__tls_handshake(own) >= 0 && pirn__tls_handshake(peer) >= 0);
+        assert_true(tries < 1000);
+    }
+    rig->tls = peer;
+    return own;
+}
+
+static struct pirn_conn *connect_pair(struct rig *rig, const int pair[2], struct pirn__tls *tls)
+{
     char input[256];
     assert_true(rig->input_len <= sizeof input);
     if (rig->input_len)
         memcpy(input, rig->input, rig->input_len);
     struct pirn__conn_start start = {.fd = pair[0],
+                                     .tls = tls,
                                      .role = rig->role,
                                      .states_bytes = agree(rig),
                                      .context = rig,
@@ -262,15 +289,28 @@ struct pirn_conn *rig_connect(struct rig *rig, int *peer)
     if (!rig->plain)
         start.subprotocol = PIRN_STR("chat");
     struct pirn_conn *conn = pirn__conn_open(&rig->owner, &start);
-    if (!conn)
-        close(pair[0]);
-    return conn;
+    if (conn)
+        return conn;
+    close(pair[0]);
+    pirn__tls_free(tls);
+    return NULL;
+}
+
+struct pirn_conn *rig_connect(struct rig *rig, int *peer)
+{
+    int pair[2];
+    make_pair(rig, pair);
+    *peer = pair[1];
+    return connect_pair(rig, pair, NULL);
 }
 
 void rig_open(struct rig *rig)
 {
     rig_start(rig);
-    rig->conn = rig_connect(rig, &rig->peer);
+    int pair[2];
+    make_pair(rig, pair);
+    rig->peer = pair[1];
+    rig->conn = connect_pair(rig, pair, rig_over_tls() ? shake_hands(rig, pair) : NULL);
     assert_non_null(rig->conn);
 }
 
@@ -291,6 +331,14 @@ void rig_pass(struct rig *rig, uint64_t ms)
     rig_turns(rig);
 }
 
+static void drop_peer(struct rig *rig)
+{
+    close(rig->peer);
+    rig->peer = -1;
+    pirn__tls_free(rig->tls);
+    rig->tls = NULL;
+}
+
 void rig_end(struct rig *rig)
 {
     while (rig->owner.first)
@@ -298,7 +346,7 @@ void rig_end(struct rig *rig)
     assert_int_equal(rig->owner.count, 0);
     assert_null(rig->conn);
     if (rig->peer >= 0)
-        close(rig->peer);
+        drop_peer(rig);
     pirn__extensions_close(&rig->owner);
     pirn_loop_free(rig->loop);
     assert_int_equal(rig->memory.bytes, 0);
@@ -309,8 +357,9 @@ void rig_end(struct rig *rig)
 void raw_write(struct rig *rig, const void *data, size_t len)
 {
     const char *from = data;
-    for (int tries = 0; len > 0; tries++) {
-        ssize_t sent = send(rig->peer, from, len, MSG_NOSIGNAL);
+    for (int tries = 0; len > 0 || (rig->tls && pirn__tls_flush(rig->tls) < 0); tries++) {
+        const struct iovec piece = {(void *)(uintptr_t)from, len};
+        ssize_t sent = pirn__stream_send(rig->peer, rig->tls, &piece, 1);
         if (sent < 0) {
             assert_true(errno == EAGAIN && tries < 100000);
             rig_turn(rig);
@@ -342,20 +391,38 @@ void raw_text(struct rig *rig, const char *text)
 
 void raw_close(struct rig *rig)
 {
-    close(rig->peer);
-    rig->peer = -1;
+    if (rig->tls)
+        pirn__tls_shutdown(rig->tls);
+    drop_peer(rig);
 }
 
 void raw_reset(struct rig *rig)
 {
     struct linger now = {.l_onoff = 1};
     assert_int_equal(setsockopt(rig->peer, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
-    raw_close(rig);
+    drop_peer(rig);
+}
+
+/* All that is there, as a socket would give it. */
+static ssize_t receive(struct rig *rig, void *data, size_t cap)
+{
+    size_t got = 0;
+    ssize_t n = 0;
+    if (!rig->tls)
+        return recv(rig->peer, data, cap, 0);
+    do {
+        const struct iovec room = {(char *)data + got, cap - got};
+        n = room.iov_len > 0 ? pirn__tls_recv(rig->tls, &room, 1) : 0;
+        got += n > 0 ? (size_t)n : 0;
+    } while (n > 0 || (n < 0 && errno == EAGAIN && !pirn__tls_is_dry(rig->tls)));
+    if (n < 0 && pirn__tls_error(rig->tls) == PIRN_E_TLS_TRUNCATED)
+        n = 0;
+    return got > 0 ? (ssize_t)got : n;
 }
 
 size_t raw_read(struct rig *rig, void *data, size_t cap)
 {
-    ssize_t got = recv(rig->peer, data, cap, 0);
+    ssize_t got = receive(rig, data, cap);
     return got > 0 ? (size_t)got : 0;
 }
 
@@ -395,7 +462,9 @@ bool raw_sees_end(struct rig *rig)
 {
     char byte;
     rig_turns(rig);
-    ssize_t got = recv(rig->peer, &byte, 1, 0);
+    ssize_t got = receive(rig, &byte, 1);
+    if (rig->tls && got < 0 && errno == EAGAIN) /* there was something of TLS's own */
+        got = receive(rig, &byte, 1);
     assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
     return got < 0;
 }

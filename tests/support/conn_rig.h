@@ -47,6 +47,7 @@ struct rig {
     struct pirn__conn_owner owner;
     struct pirn_conn *conn; /* NULL once it is gone */
     int peer;               /* not blocking; -1 once closed */
+    struct pirn__tls *tls;  /* the peer's, if tests run over TLS */
     struct pirn_close_info info;
     char text[512]; /* of info */
     size_t messages, closes;
@@ -55,6 +56,12 @@ struct rig {
 };
 
 extern uint64_t rig_now_us;
+
+/* First in a test that sees the bytes on the wire, or counts memory or system calls. */
+bool rig_over_tls(void);
+#define RIG_PLAIN_ONLY()                                                                           \
+    if (rig_over_tls())                                                                            \
+    skip()
 
 /* Opens; config, role and the like are set before. */
 void rig_open(struct rig *rig);

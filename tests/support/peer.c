@@ -1,12 +1,16 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "certificates.h"
+#include "tls.h"
 
 /* Keys need not be strong here, but must differ. */
 static bool peer_random(void *context, void *out, size_t len)
@@ -26,6 +30,42 @@ static const struct pirn_endpoint_config endpoint_config = {
     .random = peer_random,
 };
 
+/* ---- TLS, if tests are to run over it: a client's session by the library's own means */
+
+static void begin_tls(struct peer *peer)
+{
+    struct pirn_tls *context = certificates_tls(PIRN_CLIENT);
+    if (!context)
+        return;
+    fcntl(peer->fd, F_SETFL, O_NONBLOCK);
+    peer->tls = pirn__tls_start(context, certificates_loop(), peer->fd, "localhost");
+    assert_non_null(peer->tls);
+}
+
+/* As receive(), below; PIRN_E_TLS_x besides an errno for the end. */
+static ssize_t receive_tls(struct peer *peer, void *data, size_t cap, bool peek)
+{
+    const struct iovec room = {peer->plain + peer->plain_len, sizeof peer->plain - peer->plain_len};
+    ssize_t n = -1;
+    while (room.iov_len > 0 && (n = pirn__tls_recv(peer->tls, &room, 1)) < 0 && errno == EAGAIN &&
+           !pirn__tls_is_dry(peer->tls))
+        continue;
+    bool ended = n == 0 || (n < 0 && room.iov_len > 0 && errno != EAGAIN);
+    peer->plain_len += n > 0 ? (size_t)n : 0;
+    if (peer->plain_len == 0 && ended) {
+        peer->ended = true;
+        peer->error = n == 0 ? 0 : errno == EPROTO ? (int)pirn__tls_error(peer->tls) : errno;
+        return -1;
+    }
+    size_t len = peer->plain_len < cap ? peer->plain_len : cap;
+    memcpy(data, peer->plain, len);
+    if (peek)
+        return (ssize_t)len;
+    peer->plain_len -= len;
+    memmove(peer->plain, peer->plain + len, peer->plain_len);
+    return (ssize_t)len;
+}
+
 /* ---- connecting */
 
 int peer_connect_to(struct peer *peer, const void *address, socklen_t len)
@@ -34,8 +74,10 @@ int peer_connect_to(struct peer *peer, const void *address, socklen_t len)
     memset(peer, 0, sizeof *peer);
     peer->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(peer->fd >= 0);
-    if (connect(peer->fd, address, len) == 0)
+    if (connect(peer->fd, address, len) == 0) {
+        begin_tls(peer);
         return 0;
+    }
     int why = errno;
     peer_drop(peer);
     return why;
@@ -73,13 +115,16 @@ void peer_connect_from(struct peer *peer, unsigned last_byte)
     if (last_byte != 1)
         assert_int_equal(bind(peer->fd, (struct sockaddr *)&own, sizeof own), 0);
     assert_int_equal(connect(peer->fd, (struct sockaddr *)&server, sizeof server), 0);
+    begin_tls(peer);
 }
 
 /* ---- bytes */
 
 ssize_t peer_try_send(struct peer *peer, const void *data, size_t len)
 {
-    ssize_t n = send(peer->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const struct iovec piece = {(void *)(uintptr_t)data, len};
+    ssize_t n = peer->tls ? pirn__tls_send(peer->tls, &piece, 1)
+                          : send(peer->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     return n >= 0 ? n : errno == EAGAIN ? 0 : -1;
 }
 
@@ -92,6 +137,8 @@ bool peer_send(struct peer *peer, const void *data, size_t len)
         rest += n;
         len -= (size_t)n;
     }
+    if (peer->tls && n >= 0)
+        AWAIT(pirn__tls_flush(peer->tls) == 0 || errno != EAGAIN);
     return n >= 0;
 }
 
@@ -111,6 +158,8 @@ static ssize_t receive(struct peer *peer, void *data, size_t cap, int flags)
 {
     if (peer->ended)
         return -1;
+    if (peer->tls)
+        return receive_tls(peer, data, cap, flags & MSG_PEEK);
     ssize_t n = recv(peer->fd, data, cap, flags | MSG_DONTWAIT);
     if (n > 0)
         return n;
@@ -373,6 +422,8 @@ void peer_drop(struct peer *peer)
 {
     if (peer->fd >= 0)
         close(peer->fd);
+    pirn__tls_free(peer->tls);
+    peer->tls = NULL;
     free(peer->text);
     peer->text = NULL;
     peer->fd = -1;

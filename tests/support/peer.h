@@ -13,7 +13,10 @@
 #include "stage.h"
 
 struct peer {
-    int fd;     /* -1: none */
+    int fd;                /* -1: none */
+    struct pirn__tls *tls; /* NULL: plain */
+    uint8_t plain[4096];   /* of TLS: received, and perhaps only looked at */
+    size_t plain_len;
     bool ended; /* the server has closed */
     int error;  /* ECONNRESET if it did so with a reset, else 0 */
     struct pirn_client_handshake handshake;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "certificates.h"
 #include "loop.h"
 
 struct stage stage;
@@ -90,8 +91,15 @@ size_t stage_fds(void)
     return count;
 }
 
+bool stage_over_tls(void)
+{
+    return certificates_tls(PIRN_SERVER) != NULL;
+}
+
 bool stage_open_loop(void)
 {
+    if (stage_over_tls())
+        certificates_loop();
     stage.base_fds = stage_fds();
     stage.now_us = UINT64_C(1000000000);
     if (!stage.loop_config.realloc) {
@@ -122,7 +130,10 @@ int stage_start(const struct pirn_server_config *config, const struct pirn_liste
     stage.server = pirn_server_new(stage.loop, &whole);
     if (!stage.server)
         return -PIRN_E_MEMORY;
-    int error = pirn_server_listen(stage.server, where);
+    struct pirn_listen there = *where;
+    if (!there.tls)
+        there.tls = certificates_tls(PIRN_SERVER);
+    int error = pirn_server_listen(stage.server, &there);
     stage.port = pirn_server_port(stage.server);
     stage.unix_path = where->unix_path;
     return error;

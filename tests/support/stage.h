@@ -55,6 +55,13 @@ int stage_start(const struct pirn_server_config *config, const struct pirn_liste
  * must have had its on_close. Peers have to be gone before. */
 void stage_close(void);
 
+/* First in a test that sees the bytes on the wire, counts the memory of a session, or awaits an
+ * answer that TLS has no time for. */
+bool stage_over_tls(void);
+#define STAGE_PLAIN_ONLY()                                                                         \
+    if (stage_over_tls())                                                                          \
+    skip()
+
 /* A cmocka test whose stage is cleared away also when it fails half-way. */
 #define STAGE_TEST(function) cmocka_unit_test_teardown(function, stage_clear)
 int stage_clear(void **state);
