@@ -11,9 +11,10 @@
 #include "conn_state.h"
 
 enum {
-    ROOM_BYTES = 64 << 10, /* for what is inflated at a time */
-    IDLE_UNITS = 32,       /* idle_release_ms has this many */
-    IDLE_SLACK_UNITS = 2   /* a unit is rounded away at each end */
+    ROOM_BYTES = 64 << 10,      /* for what is inflated at a time */
+    OWN_CHUNK_BYTES = 16 << 10, /* of many connections that are sent to at once */
+    IDLE_UNITS = 32,            /* idle_release_ms has this many */
+    IDLE_SLACK_UNITS = 2        /* a unit is rounded away at each end */
 };
 
 /* ---- of an owner */
@@ -104,10 +105,20 @@ struct pirn_extension_state *pirn_conn_extension(const struct pirn_conn *conn,
 
 /* ---- sending */
 
+/* Whether the loop's chunk can be had. */
+static bool has_large_chunk(const struct pirn_conn *conn)
+{
+    const struct pirn__conn_shared *shared = pirn__conn_shared(conn);
+    if (conn->flags & PIRN__BLOCKED)
+        return false;
+    return pirn__conn_busy(conn)->last == shared->chunk ||
+           (conn->flags & PIRN__AT_WORK && !shared->chunk_lent);
+}
+
 /* Room for a frame of len bytes that got no shorter, as far as one chunk goes. */
 static uint8_t *reserve(struct pirn_conn *conn, size_t len)
 {
-    size_t cap = pirn__conn_shared(conn)->chunk->cap;
+    size_t cap = has_large_chunk(conn) ? pirn__conn_shared(conn)->chunk->cap : OWN_CHUNK_BYTES;
     size_t need = len < cap ? len + len / 64 + PIRN_ENCODE_MIN : cap;
     return pirn__conn_reserve(conn, need < cap ? need : cap);
 }
@@ -187,7 +198,7 @@ static unsigned units_left(const struct pirn_conn *conn)
 
 void pirn__conn_note_use(struct pirn_conn *conn)
 {
-    if (conn->owner->extensions->idle_unit_us == 0 || conn->phase == PIRN__PHASE_ENDED)
+    if (conn->owner->extensions->idle_unit_us == 0 || conn->phase != PIRN__PHASE_OPEN)
         return;
     bool idle = conn->used == 0;
     conn->used = time_now(conn) | 1; /* which may be a unit too late */
