@@ -30,7 +30,7 @@ static struct pirn_str of(const struct hex *hex)
 static bool hash(const struct pirn_auth_challenge *challenge, const struct pirn_auth_answer *with,
                  const struct pirn_str *parts, size_t count, struct hex *hex)
 {
-    struct pirn_str pieces[11];
+    struct pirn_str pieces[12];
     uint8_t bytes[PIRN_HASH_MAX];
     for (size_t i = 0; i < count; i++) {
         pieces[2 * i] = parts[i];
