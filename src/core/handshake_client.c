@@ -205,7 +205,7 @@ static int check_accept(client *hs, const http_head *response)
         return PIRN_E_ACCEPT;
     pirn_handshake_accept_key(pirn_cstr(hs->key), expected);
     if (!pirn_str_equal(accept, pirn_cstr(expected)))
-        return refuse(hs, PIRN_E_ACCEPT, "Sec-WebSocket-Accept", accept, "is not of our key");
+        return refuse(hs, PIRN_E_ACCEPT, "Sec-WebSocket-Accept", accept, "does not match the key");
     return 0;
 }
 
