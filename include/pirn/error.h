@@ -92,13 +92,17 @@ extern "C" {
     X(HANDSHAKE_TIMEOUT, 221, "opening handshake took too long")                                   \
     X(EXTENSION_ANSWER, 222, "server's answer to an extension offer makes no sense")               \
     X(EXTENSION_REQUIRED, 223, "server did not agree on an extension that is required")            \
+    X(REDIRECT, 224, "redirect cannot be followed")                                                \
+    X(INTERIM, 225, "more interim responses than the limit")                                       \
     X(RESOLVE, 300, "host name could not be resolved")                                             \
     X(RESOLVE_TIMEOUT, 301, "resolver took too long")                                              \
     X(CONNECT_TIMEOUT, 302, "connecting took too long")                                            \
     X(PROXY_REFUSED, 303, "proxy refused to connect")                                              \
     X(PROXY_AUTHENTICATION, 304, "proxy wants other credentials")                                  \
     X(PROXY_ANSWER, 305, "proxy's answer makes no sense")                                          \
-    X(PROXY_TIMEOUT, 306, "proxy took too long")
+    X(PROXY_TIMEOUT, 306, "proxy took too long")                                                   \
+    X(TLS_TIMEOUT, 307, "TLS handshake took too long")                                             \
+    X(ATTEMPT_TIMEOUT, 308, "attempt to connect took too long")
 
 enum pirn_error {
 #define PIRN_ERROR_ENUM(name, number, text) PIRN_E_##name = number,

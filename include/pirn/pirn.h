@@ -2,6 +2,8 @@
 #ifndef PIRN_PIRN_H
 #define PIRN_PIRN_H
 
+#include <pirn/blocking.h>
+#include <pirn/client.h>
 #include <pirn/conn.h>
 #include <pirn/cookies.h>
 #include <pirn/core.h>

@@ -725,6 +725,11 @@ void *pirn__conn_owner_data(const struct pirn_conn *conn)
     return conn->owner_data;
 }
 
+struct pirn__conn_owner *pirn__conn_owner(const struct pirn_conn *conn)
+{
+    return conn->owner;
+}
+
 struct pirn_conn *pirn__conn_next(const struct pirn_conn *conn)
 {
     return conn->next;

@@ -1,4 +1,4 @@
-/* conn.h: how a connection is made: what server.c, and later the client, use of conn.c. */
+/* conn.h: how a connection is made: what server.c and client.c use of conn.c. */
 #ifndef PIRN_NET_CONN_H
 #define PIRN_NET_CONN_H
 
@@ -63,9 +63,17 @@ struct pirn_conn *pirn__conn_open(struct pirn__conn_owner *owner,
                                   const struct pirn__conn_start *start);
 
 void *pirn__conn_owner_data(const struct pirn_conn *conn);
+struct pirn__conn_owner *pirn__conn_owner(const struct pirn_conn *conn);
 struct pirn_conn *pirn__conn_next(const struct pirn_conn *conn);
 
 /* Ends it at once, and tells on_close and gone from inside. */
 void pirn__conn_destroy(struct pirn_conn *conn);
+
+/* Room for a text of one line: prefixes, a reason of 123 bytes, an error's text. */
+#define PIRN__CLOSE_TEXT_CAP 512
+
+/* How it ended, once it has: what on_close is told. */
+void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn,
+                      char text[PIRN__CLOSE_TEXT_CAP]);
 
 #endif

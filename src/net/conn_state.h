@@ -342,12 +342,4 @@ bool pirn__stream_close(struct pirn_conn *conn, int code, struct pirn_str reason
 /* The message never ends, and what waits behind it is lost. */
 void pirn__stream_drop(struct pirn_conn *conn);
 
-/* ---- conn_close.c */
-
-/* Room for a text of one line: prefixes, a reason of 123 bytes, an error's text. */
-#define PIRN__CLOSE_TEXT_CAP 512
-
-void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn,
-                      char text[PIRN__CLOSE_TEXT_CAP]);
-
 #endif

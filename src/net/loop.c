@@ -19,9 +19,7 @@ enum { ASKED = PIRN_READABLE | PIRN_WRITABLE, WATCHED = 0x8000 };
 _Static_assert(sizeof(struct pirn_watch) <= sizeof(void *) + 8, "watch has grown");
 _Static_assert(sizeof(struct pirn_timer) <= 3 * sizeof(void *) + 8, "timer has grown");
 
-/* The default is not a power of two, for messages often are, and then have no room for their
- * headers: the last bytes would cost a read of their own. */
-enum { RECEIVE_DEFAULT = 260 << 10, RECEIVE_MIN = 4 << 10, RECEIVE_MAX = 16 << 20 };
+enum { RECEIVE_DEFAULT = 256 << 10, RECEIVE_MIN = 4 << 10, RECEIVE_MAX = 16 << 20 };
 
 /* Where in a page the receive buffer begins. AMD's rep movsb, with which the kernel copies, takes
  * 16 times as long if the target lies 1 to 31 bytes further in its page than the source. What comes
@@ -337,13 +335,25 @@ int pirn_loop_run(struct pirn_loop *loop)
     return result < 0 ? result : 0;
 }
 
-int pirn_loop_dispatch(struct pirn_loop *loop)
+int pirn__loop_turn(struct pirn_loop *loop, int timeout_ms)
 {
+    int due_ms = pirn_loop_timeout_ms(loop);
     if (!enter(loop))
         return -PIRN_E_STATE;
-    int result = turn(loop, 0);
+    int result =
+        turn(loop, due_ms >= 0 && (timeout_ms < 0 || due_ms < timeout_ms) ? due_ms : timeout_ms);
     loop->in_turn = false;
     return result;
+}
+
+int pirn_loop_dispatch(struct pirn_loop *loop)
+{
+    return pirn__loop_turn(loop, 0);
+}
+
+bool pirn__loop_in_turn(const struct pirn_loop *loop)
+{
+    return loop->in_turn;
 }
 
 void pirn_loop_stop(struct pirn_loop *loop)

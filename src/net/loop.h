@@ -51,6 +51,11 @@ bool pirn__loop_random(struct pirn_loop *loop, void *out, size_t len);
  * parent's, and must be let alone. Costs one load. */
 bool pirn__loop_forked(const struct pirn_loop *loop);
 
+/* Whether a callback of the loop is running. And one turn by itself, which waits up to timeout_ms
+ * (-1: for ever) for something to do; returns as pirn_loop_dispatch(). */
+bool pirn__loop_in_turn(const struct pirn_loop *loop);
+int pirn__loop_turn(struct pirn_loop *loop, int timeout_ms);
+
 /* Sets the clock by which turns and timers go; waiting still takes real time. For tests. */
 typedef uint64_t pirn__clock_fn(void);
 void pirn__loop_set_clock(struct pirn_loop *loop, pirn__clock_fn *now_us);
