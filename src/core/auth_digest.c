@@ -12,7 +12,7 @@
 #include "auth_text.h"
 #include "chars.h"
 
-enum { HEX_MAX = 2 * PIRN_HASH_MAX, COUNT_DIGITS = 8 };
+enum { HEX_MAX = 2 * PIRN_HASH_MAX, COUNT_DIGITS = 8, PARTS_MAX = 6 };
 
 static const char digits[] = "0123456789abcdef";
 
@@ -30,7 +30,7 @@ static struct pirn_str of(const struct hex *hex)
 static bool hash(const struct pirn_auth_challenge *challenge, const struct pirn_auth_answer *with,
                  const struct pirn_str *parts, size_t count, struct hex *hex)
 {
-    struct pirn_str pieces[12];
+    struct pirn_str pieces[2 * PARTS_MAX];
     uint8_t bytes[PIRN_HASH_MAX];
     for (size_t i = 0; i < count; i++) {
         pieces[2 * i] = parts[i];
