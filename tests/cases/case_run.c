@@ -5,17 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/deflate_rig.h"
 #include "support/toy_extensions.h"
 
 /* How many calls of next() a piece of n bytes may take: no frame is shorter than two bytes, and
- * none gives more than one event beside the pieces of its payload; x-rle makes 128 of one. */
-#define EVENTS_MAX(run, n) (((run)->toys.first ? 128 : 1) * (n) + 4)
+ * none gives more than one event beside the pieces of its payload; x-rle makes 128 of one, and
+ * permessage-deflate less. */
+#define EVENTS_MAX(run, n) (((run)->ep.extensions ? 128 : 1) * (n) + 4)
 
 struct runner {
     struct pirn_endpoint ep;
     struct pirn_endpoint_config config;
     struct pirn_control_slots own, shared;
     struct toys toys;
+    struct deflate_side deflate;
     struct buffer own_message; /* as message, of x-rot */
     enum pirn_role role;
     const struct test_case *test;
@@ -101,6 +104,22 @@ static bool set_extensions(struct runner *run, struct cursor *cursor)
     return true;
 }
 
+/* deflate=OWN,PEER: bits, and a minus behind them where the context is not taken over. */
+static bool set_deflate(struct runner *run, struct cursor *cursor)
+{
+    const char *value;
+    if (!cursor_option(cursor, "deflate", &value))
+        return false;
+    char *end;
+    const int own = (int)strtol(value, &end, 10);
+    const bool own_fresh = *end == '-';
+    const int peer = (int)strtol(end + own_fresh + 1, &end, 10);
+    const struct pirn_deflate_config config = {.mode = PIRN_DEFLATE_DEDICATED, .window_bits = 15};
+    deflate_side_init(&run->deflate, &config, PIRN_CLIENT);
+    deflate_side_agree(&run->deflate, own, peer, own_fresh, *end == '-');
+    return true;
+}
+
 static void set_config(struct runner *run, struct cursor *cursor)
 {
     struct pirn_endpoint_config *config = &run->config;
@@ -114,7 +133,8 @@ static void set_config(struct runner *run, struct cursor *cursor)
                      set_flag(cursor, "traffic_is_alive", &config->traffic_is_alive) ||
                      set_flag(cursor, "manual_pong", &config->manual_pong) ||
                      set_flag(cursor, "check_sent_text", &config->check_sent_text) ||
-                     set_flag(cursor, "hold", &run->hold) || set_extensions(run, cursor);
+                     set_flag(cursor, "hold", &run->hold) || set_extensions(run, cursor) ||
+                     set_deflate(run, cursor);
         if (!known)
             cursor_die(cursor, "unknown setting");
     }
@@ -188,7 +208,7 @@ static size_t add_frame_out(struct runner *run, uint8_t *bytes, size_t len)
     size_t payload_len = read_out_length(bytes, &header);
     bool masked = (bytes[1] & 0x80) != 0;
     expect(run, masked == (run->role == PIRN_CLIENT), "masked the wrong way");
-    expect(run, run->toys.first || (bytes[0] & 0x70) == 0, "reserved bit sent");
+    expect(run, run->ep.extensions || (bytes[0] & 0x70) == 0, "reserved bit sent");
     uint8_t *payload = bytes + header + (masked ? 4 : 0);
     if (payload + payload_len > bytes + len) {
         trouble(run, "half a frame sent");
@@ -372,7 +392,8 @@ static bool inside(const struct runner *run, const struct pirn_event *event, con
 {
     return event->len == 0 || within(event, data, len) ||
            within(event, run->ep.slots, sizeof *run->ep.slots) ||
-           within(event, run->toys.rle.room, sizeof run->toys.rle.room);
+           within(event, run->toys.rle.room, sizeof run->toys.rle.room) ||
+           (run->deflate.room && within(event, run->deflate.room, run->deflate.room_bytes));
 }
 
 /* Hears all events there are, or when pausing one; returns how many. */
@@ -649,7 +670,7 @@ static void start(struct runner *run)
     expect(run, result == 0, "init() failed");
     run->toys.rot.hear = on_own;
     run->toys.rot.context = run;
-    pirn_endpoint_extend(&run->ep, run->toys.first);
+    pirn_endpoint_extend(&run->ep, run->deflate.room ? &run->deflate.state.base : run->toys.first);
 }
 
 void case_input(const struct test_case *test, enum pirn_role role, struct buffer *bytes)
@@ -686,6 +707,7 @@ void case_run(const struct test_case *test, enum pirn_role role, const struct ca
     buffer_release(&bytes);
     buffer_release(&run.message);
     buffer_release(&run.own_message);
+    deflate_side_release(&run.deflate);
 }
 
 void case_result_release(struct case_result *result)
