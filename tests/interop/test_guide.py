@@ -40,6 +40,9 @@ class Guide(unittest.TestCase):
         more = [f"-fsanitize={sanitizers}"] if sanitizers else []
         more += ["--coverage"] if cached("PIRN_COVERAGE") == "ON" else []
         libraries = [BUILD / "libpirn.a", BUILD / "libpirn-core.a", "-lpthread"]
+        archives = b"".join(library.read_bytes() for library in libraries[:2])
+        libraries += ["-lssl", "-lcrypto"] if b"SSL_CTX_new" in archives else []
+        libraries += ["-lz"] if b"deflateInit2_" in archives else []
         subprocess.run(
             [cached("CMAKE_C_COMPILER"), *shlex.split(FLAGS), *more, "-I", SOURCE / "include", path,
              *libraries, "-o", pathlib.Path(folder, "program")],

@@ -18,6 +18,8 @@ libraries=$build/libpirn-core.a
 [ ! -f "$build/libpirn.a" ] || libraries="$build/libpirn.a $libraries"
 ! grep -q deflateInit2_ "$build/libpirn-core.a" || libraries="$libraries -lz"
 
+! grep -q SSL_CTX_new "$build/libpirn.a" || libraries="$libraries -lssl -lcrypto"
+
 # The line of the page is the line of the program, for the compiler's messages.
 extract()
 {
