@@ -143,11 +143,18 @@ PIRN_API int pirn_conn_send_pieces(struct pirn_conn *conn, enum pirn_opcode type
                                    enum pirn_compress compress);
 
 /* Sends a message that is made while it is sent: begin, write as often as need be, end. What is
- * written leaves in fragments, at the latest when flush is called (a compressor keeps some till
- * then). Control frames pass between them. Messages sent in the meantime wait behind the end, and
- * count as queued; so do other begins: -PIRN_E_STATE. A message cannot be taken back: abort closes
- * the connection with a code and reason, as pirn_conn_close(), and the message never ends. All
- * return as pirn_conn_send(); write, flush, end and abort also -PIRN_E_STATE with none begun. */
+ * written leaves in fragments: when enough has gathered, and at the latest when flush is called (a
+ * compressor keeps some till then). Control frames pass between them. Messages sent in the meantime
+ * wait behind the end, and count as queued for everything but write; another begin, a fragment or a
+ * file is -PIRN_E_STATE. A full queue refuses begin and write, never flush and end.
+ *
+ * A message cannot be taken back: abort closes the connection with a code and reason, as
+ * pirn_conn_close(), which before the end does the same: the message never ends, and what waits
+ * behind it is lost.
+ *
+ * All return as pirn_conn_send(), errors of pirn_close_build() for abort, and -PIRN_E_STATE for
+ * write, flush, end and abort with none begun. What makes it impossible to go on once it has begun
+ * (no memory, no masking key) closes the connection with 1011. */
 PIRN_API int pirn_conn_begin(struct pirn_conn *conn, const struct pirn_message_plan *plan);
 PIRN_API int pirn_conn_write(struct pirn_conn *conn, const void *data, size_t len);
 PIRN_API int pirn_conn_flush(struct pirn_conn *conn);
@@ -156,8 +163,10 @@ PIRN_API int pirn_conn_abort(struct pirn_conn *conn, int code, struct pirn_str r
 
 /* Sends len bytes of an open file from offset as one message, read little by little as the queue
  * drains. fd is the connection's if this returns 0 or 1, and is closed when all is read or the
- * connection ends. Messages sent in the meantime wait behind it. If the file cannot be read to the
- * end of len, the connection is closed with 1011. Returns as pirn_conn_begin(). */
+ * connection ends. Messages sent in the meantime wait behind it, and so does the Close of
+ * pirn_conn_close(); pirn_conn_abort() breaks it off. If the file cannot be read to the end of len,
+ * or is not the text it is to be (endpoint.check_sent_text), the connection is closed with 1011.
+ * Returns as pirn_conn_begin(), -PIRN_E_ARGUMENT also for a place that no file has. */
 PIRN_API int pirn_conn_send_file(struct pirn_conn *conn, enum pirn_opcode type, int fd,
                                  uint64_t offset, uint64_t len, enum pirn_compress compress);
 
@@ -185,7 +194,7 @@ PIRN_API void pirn_conn_terminate(struct pirn_conn *conn);
 PIRN_API void pirn_conn_pause(struct pirn_conn *conn);
 PIRN_API void pirn_conn_resume(struct pirn_conn *conn);
 
-/* Bytes that were sent and that the kernel has not taken yet. */
+/* Bytes that were sent and that the kernel has not taken yet; of a file only what is read. */
 PIRN_API size_t pirn_conn_buffered(const struct pirn_conn *conn);
 
 /* user_bytes of memory, zeroed, aligned for any type, until on_close returns; NULL if there are

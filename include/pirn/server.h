@@ -72,7 +72,8 @@ struct pirn_server_config {
 };
 
 /* Makes a server that listens nowhere yet; config may be NULL. Returns NULL without memory, or with
- * errno EINVAL for a configuration that cannot be. */
+ * errno EINVAL for a configuration that cannot be, ENOTSUP for compression in a library that was
+ * built without zlib. */
 PIRN_API struct pirn_server *pirn_server_new(struct pirn_loop *loop,
                                              const struct pirn_server_config *config);
 

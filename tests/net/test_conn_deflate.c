@@ -42,6 +42,9 @@ static void talk_open(struct talk *talk, const struct pirn_deflate_config *confi
     struct pirn_deflate_config peers = *config;
     peers.mode = PIRN_DEFLATE_DEDICATED;
     peers.peer_no_context_takeover = peers.no_context_takeover = false;
+    peers.peer_window_bits = 0;
+    peers.window_bits = 15;
+    peers.mem_level = 8;
     if (peers.threshold_bytes == 0)
         peers.threshold_bytes = 1;
     talk->rig.plain = true;
@@ -414,6 +417,80 @@ static void an_idle_connection_costs_32_bytes_more(void **state)
     }
 }
 
+/* Of MANY that talk both ways: bytes of each after that, and after a long silence. */
+struct cost {
+    size_t talking, silent;
+};
+
+static struct cost cost_of(const struct pirn_deflate_config *config)
+{
+    enum { MANY = 20 };
+    static struct talk talks[MANY];
+    struct rig *rig = &talks[0].rig;
+    struct pirn_conn *conns[MANY];
+    int peers[MANY];
+    memset(talks, 0, sizeof talks);
+    rig->quiet = true;
+    rig->config.endpoint.ping_interval_ms = PIRN_OFF;
+    talk_open(&talks[0], config);
+    conns[0] = rig->conn;
+    peers[0] = rig->peer;
+    size_t before = rig->memory.bytes;
+    for (int i = 1; i < MANY; i++) {
+        struct rig other = *rig;
+        listener_offer(&talks[i].listener, &other, &talks[0].listener.deflate.config);
+        conns[i] = rig_connect(rig, &peers[i]);
+        rig->log[0] = 0;
+        listener_begin(&talks[i].listener, rig);
+    }
+    size_t first = rig->memory.bytes;
+    assert_int_equal((first - before) / (MANY - 1), 232 + 32);
+    struct cost cost = {0};
+    for (int i = 0; i < MANY; i++) {
+        rig->conn = conns[i];
+        rig->peer = peers[i];
+        listener_send(&talks[i].listener, PIRN_TEXT, words, 5000, true);
+        rig_turns(rig);
+        pirn_conn_send(conns[i], PIRN_TEXT, words, 5000);
+        talks[i].listener.rig = rig;
+        listener_expects(&talks[i].listener, "text 5000\n");
+        first = i == 0 ? rig->memory.bytes : first;
+    }
+    cost.talking = 32 + (rig->memory.bytes - first) / (MANY - 1);
+    rig_pass(rig, 100 * SECOND);
+    cost.silent = 32 + (rig->memory.bytes - first) / (MANY - 1);
+    rig->conn = conns[0];
+    rig->peer = peers[0];
+    for (int i = 1; i < MANY; i++) {
+        close(peers[i]);
+        listener_end(&talks[i].listener);
+    }
+    rig_turns(rig);
+    talk_end(&talks[0]);
+    return cost;
+}
+
+/* As pirn_conn(3) says, in KiB. */
+static void classes_cost_what_the_manual_says(void **state)
+{
+    (void)state;
+    static const struct {
+        struct pirn_deflate_config config;
+        size_t talking_kib, silent_kib;
+    } rows[] = {
+        {{.mode = PIRN_DEFLATE_SHARED}, 0, 0},
+        {{.mode = PIRN_DEFLATE_DEDICATED, .peer_no_context_takeover = true}, 39, 0},
+        {{.mode = PIRN_DEFLATE_DEDICATED, .peer_window_bits = 10}, 47, 9},
+        {{.mode = PIRN_DEFLATE_DEDICATED}, 78, 40},
+        {{.mode = PIRN_DEFLATE_DEDICATED, .window_bits = 15, .mem_level = 8}, 303, 40},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct cost cost = cost_of(&rows[i].config);
+        assert_in_range(cost.talking, 32, rows[i].talking_kib * KIB + 32);
+        assert_in_range(cost.silent, 32, rows[i].silent_kib * KIB + 32);
+    }
+}
+
 static void converse(struct talk *talk)
 {
     talk->listener.whole = NULL;
@@ -559,6 +636,7 @@ int main(void)
         cmocka_unit_test(a_bomb_costs_the_limit_at_most),
         cmocka_unit_test(broken_data_fails_the_connection),
         cmocka_unit_test(an_idle_connection_costs_32_bytes_more),
+        cmocka_unit_test(classes_cost_what_the_manual_says),
         cmocka_unit_test(silence_gives_memory_back),
         cmocka_unit_test(a_queue_of_compressed_messages_is_small),
         cmocka_unit_test(every_allocation_may_fail),
