@@ -67,6 +67,8 @@ static void on_step(struct pirn_client *client, const struct pirn_client_progres
     const char *name = pirn_client_step_name(progress->step);
     (void)client;
     told->steps++;
+    if (progress->step == PIRN_STEP_WAIT)
+        told->wait_ms = progress->wait_ms;
     assert_memory_equal(progress->text, name, strlen(name));
     snprintf(told->log + len, sizeof told->log - len, "%s\n", progress->text);
 }
@@ -191,19 +193,19 @@ void script_close(void)
     script.port = 0;
 }
 
-static bool try_accept(void)
+bool script_try_accept(void)
 {
     script.fd = accept4(script.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    script.len = 0;
+    script.request[0] = '\0';
+    script.ended = false;
     return script.fd >= 0;
 }
 
 void script_accept(void)
 {
     script_drop();
-    AWAIT(try_accept());
-    script.len = 0;
-    script.request[0] = '\0';
-    script.ended = false;
+    AWAIT(script_try_accept());
 }
 
 /* A count, 0 when there is nothing now, -1 at the end. */
@@ -216,7 +218,14 @@ static ssize_t receive(void *data, size_t cap)
     return n > 0 ? n : -1;
 }
 
-/* Byte by byte up to the end of the head: what follows is for others. */
+void script_discard(void)
+{
+    static char block[65536];
+    while (receive(block, sizeof block) > 0)
+        continue;
+}
+
+/* Byte by byte up to the end of the head: what follows is for others. True also at the end. */
 static bool have_request(void)
 {
     ssize_t n = 1;
@@ -229,12 +238,25 @@ static bool have_request(void)
     return n != 0;
 }
 
-void script_await_request(void)
+static void note_key(void)
 {
-    AWAIT(have_request());
     const char *key = script_header("Sec-WebSocket-Key");
     if (key)
         pirn_handshake_accept_key(pirn_cstr(key), script.accept);
+}
+
+bool script_try_request(void)
+{
+    if (!have_request() || script.ended)
+        return false;
+    note_key();
+    return true;
+}
+
+void script_await_request(void)
+{
+    AWAIT(have_request());
+    note_key();
 }
 
 const char *script_header(const char *name)

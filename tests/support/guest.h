@@ -14,6 +14,7 @@ struct guest_told {
     char message[256]; /* the latest, with a NUL */
     size_t message_len;
     int status;                         /* of the latest response */
+    uint32_t wait_ms;                   /* of the latest PIRN_STEP_WAIT */
     struct pirn_client_failure failure; /* the latest; its text is below */
     struct pirn_close_info close, end;
     char failure_text[512], close_text[512], end_text[512];
@@ -70,6 +71,13 @@ void script_close(void);
 /* Waits for a connection, and for the request on it. */
 void script_accept(void);
 void script_await_request(void);
+
+/* The same without waiting: whether it is there. */
+bool script_try_accept(void);
+bool script_try_request(void);
+
+/* Takes what has come, whatever it is. */
+void script_discard(void);
 
 /* Sends; "~" is the Sec-WebSocket-Accept that belongs to the request. */
 void script_send(const char *text);
