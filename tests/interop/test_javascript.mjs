@@ -1,0 +1,804 @@
+// js/pirn.js on a WebSocket and a clock that the test moves: what it does at every ending, and when.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { mock, test } from 'node:test';
+import { skip } from './serving.mjs';
+
+if (!mock.timers) skip('node is too old to mock timers');
+const { PirnSocket, closeInfo, retryDelay } = await import('../../js/pirn.js');
+
+const { CONNECTING, OPEN, CLOSING, CLOSED } = PirnSocket;
+const MOST = 1e9; // as long as a timer of pirn.js can be
+
+// A WebSocket that does what the test says.
+class FakeSocket {
+    static made = [];
+    static get last() { return FakeSocket.made.at(-1); }
+
+    constructor(url, protocols) {
+        this.url = new URL(url).href;
+        this.protocols = protocols;
+        Object.assign(this, { readyState: CONNECTING, bufferedAmount: 0, sent: [], closed: [] });
+        FakeSocket.made.push(this);
+    }
+
+    send(data) {
+        assert.equal(this.readyState, OPEN);
+        this.sent.push(data);
+    }
+
+    close(...how) {
+        this.closed.push(how);
+        this.readyState = CLOSING;
+    }
+
+    open(protocol = '') {
+        Object.assign(this, { readyState: OPEN, protocol, extensions: 'x' });
+        this.onopen({});
+    }
+
+    receive(data) {
+        this.onmessage({ data, origin: 'ws://peer' });
+    }
+
+    end(code = 1006, reason = '', wasClean = code !== 1006) {
+        this.readyState = CLOSED;
+        this.onclose({ code, reason, wasClean });
+    }
+}
+
+let now = 0;
+
+function pass(ms) {
+    now += ms;
+    mock.timers.tick(ms);
+}
+
+const settle = () => new Promise(setImmediate);
+
+// What happened at a socket since it was asked last, one text for each event.
+function record(socket) {
+    const events = [];
+    const tell = {
+        message: event => event.data, drop: event => event.data,
+        close: event => event.code + (event.reason && ' ' + event.reason),
+        reconnecting: event => `${event.attempt} in ${event.delay}`,
+        giveup: event => event.code, error: event => event.error?.message ?? ''
+    };
+    for (const type of ['open', 'message', 'close', 'error', 'reconnecting', 'giveup', 'drop'])
+        socket.addEventListener(type, event =>
+            events.push(`${type} ${tell[type]?.(event) ?? ''}`.trim()));
+    return () => events.splice(0);
+}
+
+// Runs a test in its own world: a page, a clock, a WebSocket, chance in the middle.
+function check(name, body, { page = false } = {}) {
+    test(name, async () => {
+        const world = new EventTarget();
+        FakeSocket.made = [];
+        now = 1000;
+        mock.timers.enable({ apis: ['setTimeout'] });
+        mock.method(performance, 'now', () => now);
+        mock.method(Math, 'random', () => 0.5);
+        if (page) globalThis.addEventListener = world.addEventListener.bind(world);
+        try {
+            await body(world);
+        } finally {
+            delete globalThis.addEventListener;
+            setOnline(undefined);
+            mock.timers.reset();
+            mock.restoreAll();
+        }
+    });
+}
+
+function setOnline(onLine) {
+    Object.defineProperty(globalThis, 'navigator', { value: { onLine }, configurable: true });
+}
+
+function connect(options = {}, protocols, url = 'ws://host/') {
+    const socket = new PirnSocket(url, protocols, { WebSocket: FakeSocket, ...options });
+    return { socket, events: record(socket) };
+}
+
+function opened(options) {
+    const made = connect(options);
+    FakeSocket.last.open();
+    assert.deepEqual(made.events(), ['open']);
+    return made;
+}
+
+// ---- the package
+
+test('the module has at most 4 KiB and the version of Pirn', () => {
+    const module = readFileSync(new URL('../../js/pirn.js', import.meta.url));
+    const size = gzipSync(module, { level: 9 }).length + 'pirn.js'.length + 1; // as gzip(1) does
+    assert.ok(size <= 4096, `${size} bytes`);
+    const { version } = JSON.parse(readFileSync(new URL('../../js/package.json', import.meta.url)));
+    const base = readFileSync(new URL('../../include/pirn/base.h', import.meta.url), 'utf8');
+    assert.equal(version, /PIRN_VERSION_STRING "(.*)"/.exec(base)[1]);
+});
+
+// ---- when to connect again
+
+const NEVER = 'never', ONCE = 'once', WAIT = 'wait', LONG = 'long';
+const RULES = [
+    [-1, NEVER], [0, NEVER], [999, NEVER], [1000, NEVER], [1001, WAIT], [1002, NEVER], [1003, NEVER],
+    [1004, NEVER], [1005, NEVER], [1006, ONCE], [1007, NEVER], [1008, NEVER], [1009, NEVER],
+    [1010, NEVER], [1011, WAIT], [1012, LONG], [1013, LONG], [1014, WAIT], [1015, NEVER],
+    [1016, NEVER], [2000, NEVER], [2999, NEVER], [3000, NEVER], [3001, NEVER], [3002, NEVER],
+    [3003, NEVER], [3004, NEVER], [3007, NEVER], [3008, ONCE], [3009, NEVER], [3999, NEVER],
+    [4000, NEVER], [4999, NEVER], [5000, NEVER], [65535, NEVER]
+];
+const FIRST = { [NEVER]: undefined, [ONCE]: 0, [WAIT]: 500, [LONG]: 17500 };
+
+for (const [code, rule] of RULES) check(`after close code ${code}: ${rule}`, async () => {
+    const { socket, events } = opened();
+    FakeSocket.last.end(code, 'why');
+    const delay = FIRST[rule];
+    assert.deepEqual(events(), [`close ${code} why`,
+        rule === NEVER ? `giveup ${code}` : `reconnecting 1 in ${delay}`]);
+    assert.equal(socket.readyState, rule === NEVER ? CLOSED : CONNECTING);
+    pass(rule === NEVER ? MOST : Math.max(0, delay - 1));
+    await settle();
+    assert.equal(FakeSocket.made.length, rule === ONCE ? 2 : 1);
+    if (rule === NEVER) return;
+    pass(1);
+    await settle();
+    assert.equal(FakeSocket.made.length, 2);
+    FakeSocket.last.open();
+    assert.deepEqual(events(), ['open']);
+});
+
+test('delays grow, are drawn from the whole range, and end', () => {
+    const options = { minDelay: 100, maxDelay: 1000, factor: 3, attempts: 5 };
+    const range = (code, attempt, wasOpen = true, how = options) =>
+        [0, 1].map(random => retryDelay({ code, attempt, wasOpen }, how, random));
+    assert.deepEqual(range(1001, 1), [0, 100]);
+    assert.deepEqual(range(1001, 2), [0, 300]);
+    assert.deepEqual(range(1001, 3), [0, 900]);
+    assert.deepEqual(range(1001, 4), [0, 1000]);
+    assert.deepEqual(range(1001, 5), [0, 1000]);
+    assert.deepEqual(range(1001, 6), [undefined, undefined]);
+    assert.deepEqual(range(1006, 1), [0, 0]);
+    assert.deepEqual(range(1006, 1, false), [0, 100]);
+    assert.deepEqual(range(1006, 2), [0, 300]);
+    assert.deepEqual(range(1012, 9, true, {}), [5000, 65000]);
+    for (const code of [1012, 1013]) assert.deepEqual(range(code, 1), [5000, 30000]);
+    const drawn = Array.from({ length: 1000 }, () => retryDelay({ code: 1001, attempt: 3 }));
+    assert.ok(drawn.every(delay => delay >= 0 && delay <= 4000));
+    assert.ok(new Set(drawn).size > 900);
+});
+
+check('retry overrules the table', async () => {
+    const answers = ['wait', 'once', 'never', 12345, undefined], asked = [];
+    const retry = close => (asked.push(close), answers.shift());
+    const again = async delay => {
+        pass(delay);
+        await settle();
+        FakeSocket.last.open();
+    };
+    const { events } = opened({ retry, stableAfter: 0 });
+    FakeSocket.last.end(4001, 'banned');
+    assert.deepEqual(asked, [{ code: 4001, reason: 'banned', wasClean: true, wasOpen: true, attempt: 1 }]);
+    await again(500);
+    FakeSocket.last.end(1000);
+    await again(0);
+    assert.deepEqual(events(), ['close 4001 banned', 'reconnecting 1 in 500', 'open',
+        'close 1000', 'reconnecting 1 in 0', 'open']);
+    FakeSocket.last.end(1001);
+    assert.deepEqual(events(), ['close 1001', 'giveup 1001']);
+    const other = opened({ retry });
+    FakeSocket.last.end(1013, 'retry-after');
+    await again(12345);
+    FakeSocket.last.end(1011);
+    assert.deepEqual(other.events(), ['close 1013 retry-after', 'reconnecting 1 in 12345', 'open',
+        'close 1011', 'reconnecting 2 in 1000']);
+});
+
+check('the count of attempts ends, and begins anew after a stable connection', async () => {
+    const { socket, events } = opened({ attempts: 3, stableAfter: 5000 });
+    const lose = async (age, delay) => {
+        pass(age);
+        FakeSocket.last.end();
+        assert.deepEqual(events().slice(1), [delay]);
+        pass(Number(delay.split(' ').at(-1)));
+        await settle();
+        FakeSocket.last.open();
+        assert.deepEqual(events(), ['open']);
+    };
+    await lose(4999, 'reconnecting 1 in 0');
+    await lose(4999, 'reconnecting 2 in 1000');
+    await lose(5000, 'reconnecting 1 in 0');
+    await lose(0, 'reconnecting 2 in 1000');
+    await lose(0, 'reconnecting 3 in 2000');
+    FakeSocket.last.end();
+    assert.deepEqual(events(), ['close 1006', 'giveup 1006']);
+    assert.equal(socket.readyState, CLOSED);
+});
+
+// ---- attempts
+
+check('URL, subprotocols and parameters are asked for at each attempt', async () => {
+    let count = 0;
+    const { socket, events } = connect({ params: async () => ({ csrf: 'a&b', n: count }) },
+        () => ['v' + count], () => `ws://host${++count}/?keep=1&n=0`);
+    assert.equal(socket.url, '');
+    await settle();
+    assert.equal(FakeSocket.last.url, 'ws://host1/?keep=1&n=0&csrf=a%26b&n=1');
+    assert.deepEqual(FakeSocket.last.protocols, ['v1']);
+    FakeSocket.last.end();
+    pass(500);
+    await settle();
+    FakeSocket.last.open('v2');
+    assert.equal(socket.url, 'ws://host2/?keep=1&n=0&csrf=a%26b&n=2');
+    assert.equal(socket.protocol, 'v2');
+    assert.equal(socket.extensions, 'x');
+    assert.equal(socket.socket, FakeSocket.last);
+    assert.deepEqual(events(), ['close 1006', 'reconnecting 1 in 500', 'open']);
+});
+
+check('what a function throws is an attempt that failed', async () => {
+    let count = 0;
+    const url = () => {
+        if (++count === 1) throw new Error('no token');
+        if (count === 2) return Promise.reject(new Error('no network'));
+        return count === 3 ? 'not a URL' : 'ws://host/';
+    };
+    const { events } = connect({}, [], url);
+    await settle();
+    assert.deepEqual(events(),
+        ['error no token', 'close 1006 Error: no token', 'reconnecting 1 in 500']);
+    pass(500);
+    await settle();
+    assert.deepEqual(events(),
+        ['error no network', 'close 1006 Error: no network', 'reconnecting 2 in 1000']);
+    pass(1000);
+    await settle();
+    assert.match(events()[0], /^error Invalid URL/);
+    pass(2000);
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(events(), ['open']);
+});
+
+check('an attempt that takes too long is left', async () => {
+    const { socket, events } = connect({ connectTimeout: 700 });
+    const late = FakeSocket.last;
+    pass(699);
+    assert.deepEqual(events(), []);
+    pass(1);
+    assert.deepEqual(events(), ['close 3008 connectTimeout', 'reconnecting 1 in 500']);
+    assert.equal(late.closed.length, 1);
+    pass(500);
+    await settle();
+    late.onopen({});
+    late.end();
+    assert.deepEqual(events(), []);
+    assert.equal(socket.readyState, CONNECTING);
+    pass(699);
+    FakeSocket.last.open();
+    pass(MOST);
+    assert.deepEqual(events(), ['open']);
+
+    const hanging = connect({ connectTimeout: 700 }, [], () => new Promise(() => {}));
+    pass(700);
+    assert.deepEqual(hanging.events(), ['close 3008 connectTimeout', 'reconnecting 1 in 500']);
+    const patient = connect({ connectTimeout: Infinity });
+    pass(MOST - 1);
+    assert.deepEqual(patient.events(), []);
+});
+
+check('a URL that comes too late is not used, nor its failure told', async () => {
+    for (const isGood of [true, false]) {
+        let give, fail;
+        const { socket, events } = connect({}, [],
+            () => new Promise((...both) => { [give, fail] = both; }));
+        await settle();
+        socket.close();
+        isGood ? give('ws://host/') : fail(new Error('late'));
+        await settle();
+        assert.equal(FakeSocket.made.length, 0);
+        assert.equal(socket.readyState, CLOSED);
+        assert.deepEqual(events(), ['close 1005']);
+    }
+});
+
+check('an error before open ends an attempt, with its close or without', async () => {
+    const { events } = connect(), first = FakeSocket.last;
+    first.onerror({});
+    assert.deepEqual(events(), ['error', 'close 1006', 'reconnecting 1 in 500']);
+    first.end();
+    pass(500);
+    await settle();
+    FakeSocket.last.onerror({ error: new Error('refused') });
+    assert.deepEqual(events(),
+        ['error refused', 'close 1006 Error: refused', 'reconnecting 2 in 1000']);
+    pass(1000);
+    await settle();
+    FakeSocket.last.open();
+    FakeSocket.last.onerror({});
+    FakeSocket.last.end(1002, 'bad frame');
+    assert.deepEqual(events(), ['open', 'error', 'close 1002 bad frame', 'giveup 1002']);
+    const { events: second } = opened();
+    FakeSocket.last.end();
+    pass(0);
+    await settle();
+    FakeSocket.last.onerror({});
+    assert.deepEqual(second(),
+        ['close 1006', 'reconnecting 1 in 0', 'error', 'close 1006', 'reconnecting 2 in 1000']);
+});
+
+// ---- as WebSocket
+
+check('a mistake throws at once, and leaves nothing behind', () => {
+    assert.throws(() => connect({}, [], 'not a URL'), /Invalid URL/);
+    pass(MOST);
+    assert.equal(FakeSocket.made.length, 0);
+});
+
+check('constants, properties and on* are those of WebSocket', () => {
+    const { socket } = connect();
+    for (const each of [PirnSocket, socket])
+        assert.deepEqual([each.CONNECTING, each.OPEN, each.CLOSING, each.CLOSED], [0, 1, 2, 3]);
+    assert.deepEqual([socket.readyState, socket.protocol, socket.bufferedAmount, socket.binaryType],
+        [CONNECTING, '', 0, 'blob']);
+    socket.binaryType = 'arraybuffer';
+    socket.binaryType = 'nodebuffer';
+    assert.equal(socket.binaryType, 'arraybuffer');
+    assert.equal(FakeSocket.last.binaryType, 'arraybuffer');
+    assert.equal(socket.onopen, null);
+    const seen = [];
+    socket.onopen = () => seen.push('first');
+    socket.onopen = () => seen.push('open');
+    socket.onmessage = event => seen.push(event.data, event.json().a, event.origin);
+    FakeSocket.last.open();
+    FakeSocket.last.receive('{"a":7}');
+    socket.onmessage = null;
+    FakeSocket.last.receive('{"a":8}');
+    assert.deepEqual(seen, ['open', '{"a":7}', 7, 'ws://peer']);
+    socket.json({ b: [1] });
+    assert.deepEqual(FakeSocket.last.sent, ['{"b":[1]}']);
+});
+
+check('listeners and binaryType stay over connections', async () => {
+    const { socket, events } = opened();
+    socket.binaryType = 'arraybuffer';
+    FakeSocket.last.end();
+    pass(0);
+    await settle();
+    assert.equal(FakeSocket.last.binaryType, 'arraybuffer');
+    FakeSocket.last.open();
+    FakeSocket.last.receive('again');
+    assert.deepEqual(events(), ['close 1006', 'reconnecting 1 in 0', 'open', 'message again']);
+});
+
+const REFUSED = [
+    [[1001], 'InvalidAccessError'], [[999], 'InvalidAccessError'], [[0], 'InvalidAccessError'],
+    [[2999], 'InvalidAccessError'], [[5000], 'InvalidAccessError'], [['x'], 'InvalidAccessError'],
+    [[1000, '\u20ac'.repeat(42)], 'SyntaxError'], [[undefined, 'x'.repeat(124)], 'SyntaxError']
+];
+for (const [how, name] of REFUSED) check(`close(${how.join()}) throws ${name}`, () => {
+    const { socket } = opened();
+    assert.throws(() => socket.close(...how), { name });
+    assert.equal(socket.readyState, OPEN);
+    assert.deepEqual(FakeSocket.last.closed, []);
+});
+
+for (const how of [[], [1000], [3000], [4999, '\u20ac'.repeat(41)]])
+    check(`close(${how.join()}) ends for good`, () => {
+        const { socket, events } = opened();
+        socket.close(...how);
+        socket.close(4000, 'twice');
+        assert.equal(socket.readyState, CLOSING);
+        assert.deepEqual(FakeSocket.last.closed, [how.length ? [how[0], how[1] ?? ''] : []]);
+        FakeSocket.last.end(1006);
+        assert.deepEqual(events(), ['close 1006']);
+        assert.equal(socket.readyState, CLOSED);
+        socket.close();
+        pass(MOST);
+        assert.deepEqual(events(), []);
+    });
+
+check('close() between attempts, and while a URL is asked for', async () => {
+    const { socket, events } = opened();
+    FakeSocket.last.end(1001);
+    events();
+    socket.close(4000, 'enough');
+    assert.equal(socket.readyState, CLOSING);
+    await settle();
+    assert.deepEqual(events(), ['close 4000 enough']);
+    assert.equal(socket.readyState, CLOSED);
+    pass(MOST);
+    await settle();
+    assert.equal(FakeSocket.made.length, 1);
+    const asking = connect({}, [], () => new Promise(() => {}));
+    asking.socket.close();
+    await settle();
+    assert.deepEqual(asking.events(), ['close 1005']);
+});
+
+check('a listener of close may close or reconnect', async () => {
+    for (const type of ['close', 'reconnecting']) {
+        const { socket, events } = opened();
+        socket.addEventListener(type, () => socket.close(), { once: true });
+        FakeSocket.last.end(1001);
+        await settle();
+        pass(MOST);
+        assert.equal(socket.readyState, CLOSED);
+        const told = type === 'close' ? [] : ['reconnecting 1 in 500'];
+        assert.deepEqual(events(), ['close 1001', ...told, 'close 1005']);
+    }
+    const { socket, events } = opened();
+    socket.addEventListener('close', () => socket.reconnect(), { once: true });
+    const count = FakeSocket.made.length;
+    FakeSocket.last.end(1002);
+    await settle();
+    assert.equal(FakeSocket.made.length, count + 1);
+    assert.deepEqual(events(), ['close 1002']);
+});
+
+check('reconnect() by hand', async () => {
+    const { socket, events } = opened();
+    const old = FakeSocket.last;
+    socket.reconnect();
+    assert.deepEqual(old.closed, [[1000, 'reconnect']]);
+    assert.deepEqual(events(), ['close 1000 reconnect', 'reconnecting 1 in 0']);
+    pass(0);
+    await settle();
+    old.receive('late');
+    old.end();
+    FakeSocket.last.open();
+    FakeSocket.last.end(1013);
+    socket.reconnect();
+    await settle();
+    FakeSocket.last.open();
+    socket.close();
+    FakeSocket.last.end(1005);
+    assert.deepEqual(events(),
+        ['open', 'close 1013', 'reconnecting 2 in 17500', 'open', 'close 1005']);
+    socket.reconnect();
+    assert.equal(socket.readyState, CONNECTING);
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(events(), ['open']);
+    pass(MOST);
+    assert.equal(FakeSocket.made.length, 4);
+    FakeSocket.last.end(1001);
+    socket.close();
+    socket.reconnect();
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(events(), ['close 1001', 'reconnecting 1 in 500', 'open']);
+    assert.equal(socket.readyState, OPEN);
+});
+
+check('reconnect() begins to count anew', async () => {
+    const { socket, events } = opened({ attempts: 2 });
+    for (let i = 0; i < 2; i++) {
+        FakeSocket.last.end(1001);
+        pass(5000);
+        await settle();
+        FakeSocket.last.open();
+    }
+    events();
+    socket.reconnect();
+    assert.deepEqual(events(), ['close 1000 reconnect', 'reconnecting 1 in 0']);
+});
+
+check('a signal stops it for good', async () => {
+    const stop = new AbortController();
+    const { socket, events } = opened({ signal: stop.signal });
+    stop.abort();
+    assert.equal(socket.readyState, CLOSING);
+    FakeSocket.last.end(1005);
+    socket.reconnect();
+    await settle();
+    assert.deepEqual(events(), ['close 1005']);
+    const never = connect({ signal: stop.signal });
+    await settle();
+    assert.deepEqual(never.events(), ['close 1005']);
+    assert.equal(FakeSocket.made.length, 1);
+});
+
+// ---- messages
+
+check('what is sent without a connection waits, in order, as it was then', async () => {
+    const { socket } = connect();
+    const bytes = new Uint8Array([1, 2, 3, 4]), blob = new Blob(['blob']);
+    socket.send('\u20ac');
+    socket.send(bytes.subarray(1, 3));
+    socket.send(bytes.buffer);
+    socket.send(new DataView(bytes.buffer, 3));
+    socket.send(blob);
+    socket.send(7);
+    assert.equal(socket.bufferedAmount, 3 + 2 + 4 + 1 + 4 + 1);
+    bytes.fill(9);
+    socket.onopen = () => socket.send('login');
+    FakeSocket.last.open();
+    assert.equal(socket.bufferedAmount, 0);
+    const [login, text, view, buffer, data, piece, number] = FakeSocket.last.sent;
+    assert.deepEqual([login, text, number], ['login', '\u20ac', '7']);
+    const plain = each => [...new Uint8Array(each)];
+    assert.deepEqual([view, buffer, data].map(plain), [[2, 3], [1, 2, 3, 4], [4]]);
+    assert.equal(await piece.text(), 'blob');
+    FakeSocket.last.bufferedAmount = 5;
+    assert.equal(socket.bufferedAmount, 5);
+});
+
+check('messages wait over lost connections, and while the peer closes', async () => {
+    const { socket, events } = opened();
+    FakeSocket.last.readyState = CLOSING;
+    socket.send('a');
+    FakeSocket.last.end();
+    socket.send('b');
+    pass(0);
+    await settle();
+    FakeSocket.last.end();
+    socket.send('c');
+    pass(2500);
+    await settle();
+    FakeSocket.last.open();
+    socket.send('d');
+    assert.deepEqual(FakeSocket.made.map(each => each.sent), [[], [], ['a', 'b', 'c', 'd']]);
+    assert.ok(!events().some(each => each.startsWith('drop')));
+});
+
+check('the queue stops when the connection does', async () => {
+    const { socket } = connect();
+    for (const text of 'abc') socket.send(text);
+    FakeSocket.last.send = function send(data) {
+        this.sent.push(data);
+        this.readyState = CLOSING;
+    };
+    FakeSocket.last.open();
+    FakeSocket.last.end();
+    pass(0);
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(FakeSocket.made.map(each => each.sent), [['a'], ['b', 'c']]);
+});
+
+const FULL = [
+    ['throw', { queueMessages: 2 }, ['a', 'b'], []],
+    ['newest', { queueMessages: 2 }, ['a', 'b'], ['drop c']],
+    ['oldest', { queueMessages: 2 }, ['b', 'c'], ['drop a']],
+    ['throw', { queueBytes: 2 }, ['a', 'b'], []],
+    ['newest', { queueBytes: 2 }, ['a', 'b'], ['drop c']],
+    ['oldest', { queueBytes: 2 }, ['b', 'c'], ['drop a']],
+    ['oldest', { queueBytes: 0 }, [], ['drop a', 'drop b', 'drop c']],
+    ['oldest', { queueMessages: 0 }, [], ['drop a', 'drop b', 'drop c']]
+];
+for (const [queuePolicy, caps, kept, told] of FULL)
+    check(`a full queue: ${queuePolicy} ${JSON.stringify(caps)}`, () => {
+        const { socket, events } = connect({ queuePolicy, ...caps });
+        const full = { name: 'QuotaExceededError' };
+        socket.send('a'), socket.send('b');
+        if (queuePolicy === 'throw') assert.throws(() => socket.send('c'), full);
+        else socket.send('c');
+        FakeSocket.last.open();
+        assert.deepEqual(FakeSocket.last.sent, kept);
+        assert.deepEqual(events(), [...told, 'open']);
+    });
+
+check('a message that is too long drops no other', () => {
+    const { socket, events } = connect({ queuePolicy: 'oldest', queueBytes: 2 });
+    for (const text of ['a', 'long', 'b']) socket.send(text);
+    FakeSocket.last.open();
+    assert.deepEqual(FakeSocket.last.sent, ['a', 'b']);
+    assert.deepEqual(events(), ['drop long', 'open']);
+});
+
+check('after close() messages are dropped, after giveup the queue is kept', async () => {
+    const { socket, events } = opened();
+    socket.close();
+    socket.send('x');
+    FakeSocket.last.end(1005);
+    socket.send('y');
+    assert.deepEqual(events(), ['drop x', 'close 1005', 'drop y']);
+    const other = connect({ attempts: 0 });
+    other.socket.send('kept');
+    FakeSocket.last.end();
+    assert.equal(other.socket.readyState, CLOSED);
+    assert.equal(other.socket.bufferedAmount, 4);
+    other.socket.reconnect();
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(FakeSocket.last.sent, ['kept']);
+});
+
+check('drained() waits for both queues, and fails when it is closed for good', async () => {
+    const { socket } = connect();
+    let done = 0;
+    await socket.drained();
+    socket.send('123456');
+    socket.drained().then(() => { done += 1; });
+    socket.drained(5).then(() => { done += 10; });
+    const step = async () => {
+        await settle();
+        pass(10);
+        await settle();
+        return done;
+    };
+    assert.equal(await step(), 0);
+    FakeSocket.last.bufferedAmount = 5;
+    FakeSocket.last.open();
+    assert.equal(await step(), 10);
+    FakeSocket.last.bufferedAmount = 0;
+    assert.equal(await step(), 11);
+    FakeSocket.last.end(1000);
+    await socket.drained();
+    const lost = connect({ attempts: 0 });
+    lost.socket.send('x');
+    const failed = assert.rejects(lost.socket.drained(), { name: 'InvalidStateError' });
+    FakeSocket.last.end();
+    await step();
+    await failed;
+});
+
+// ---- heartbeat
+
+check('a heartbeat finds a dead connection', async () => {
+    let count = 0;
+    const { socket, events } = opened({
+        heartbeat: () => 'ping ' + ++count, heartbeatInterval: 300, heartbeatTimeout: 100,
+        isAnswer: data => data.startsWith('pong')
+    });
+    const ws = FakeSocket.last;
+    pass(299);
+    ws.receive('any message is a sign of life');
+    pass(299);
+    assert.deepEqual(ws.sent, []);
+    pass(1);
+    assert.deepEqual(ws.sent, ['ping 1']);
+    pass(99);
+    ws.receive('pong 1');
+    pass(300);
+    assert.deepEqual(ws.sent, ['ping 1', 'ping 2']);
+    assert.deepEqual(events(), ['message any message is a sign of life']);
+    pass(100);
+    assert.deepEqual(events(), ['close 3008 heartbeatTimeout', 'reconnecting 1 in 0']);
+    assert.deepEqual(ws.closed, [[3008, 'heartbeatTimeout']]);
+    assert.equal(socket.readyState, CONNECTING);
+    pass(0);
+    await settle();
+    ws.receive('late');
+    FakeSocket.last.open();
+    pass(300);
+    assert.deepEqual(FakeSocket.last.sent, ['ping 3']);
+    assert.deepEqual(events(), ['open']);
+});
+
+// ---- page and network
+
+const inPage = (name, body) => check(name, body, { page: true });
+const fire = (world, ...types) => types.forEach(type => world.dispatchEvent(new Event(type)));
+
+inPage('without a network it waits for it', async world => {
+    const { events } = opened();
+    setOnline(false);
+    fire(world, 'offline');
+    FakeSocket.last.end();
+    pass(MOST);
+    fire(world, 'visibilitychange');
+    await settle();
+    assert.equal(FakeSocket.made.length, 1);
+    setOnline(true);
+    fire(world, 'online');
+    await settle();
+    assert.equal(FakeSocket.made.length, 2);
+    FakeSocket.last.open();
+    fire(world, 'online');
+    assert.deepEqual(events(), ['close 1006', 'reconnecting 1 in 0', 'open']);
+    setOnline(false);
+    const local = opened({ waitOnline: false });
+    FakeSocket.last.end();
+    pass(0);
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(local.events(), ['close 1006', 'reconnecting 1 in 0', 'open']);
+});
+
+inPage('a sign of the network ends a wait, but not one that the server wants', async world => {
+    for (const [code, reconnects] of [[1006, true], [1001, false], [1011, false], [1013, false]]) {
+        opened();
+        FakeSocket.last.end(code);
+        pass(0);
+        await settle();
+        if (code === 1006) FakeSocket.last.end(); // now it waits for the second attempt
+        const count = FakeSocket.made.length;
+        fire(world, 'online', 'pageshow', 'resume', 'visibilitychange');
+        await settle();
+        assert.equal(FakeSocket.made.length, count + Number(reconnects), String(code));
+        mock.timers.reset();
+        mock.timers.enable({ apis: ['setTimeout'] });
+    }
+});
+
+for (const [gone, back] of [['pagehide', 'pageshow'], ['freeze', 'resume']])
+    inPage(`between ${gone} and ${back} there is no connection`, async world => {
+        const { socket, events } = opened();
+        const old = FakeSocket.last;
+        fire(world, gone);
+        assert.deepEqual(old.closed, [[1000, 'pagehide']]);
+        assert.deepEqual(events(), ['close 1000 pagehide', 'reconnecting 1 in 0']);
+        pass(MOST);
+        fire(world, 'online', 'visibilitychange');
+        await settle();
+        assert.equal(FakeSocket.made.length, 1);
+        socket.send('waits');
+        fire(world, back);
+        await settle();
+        old.end();
+        FakeSocket.last.open();
+        assert.deepEqual(events(), ['open']);
+        assert.deepEqual(FakeSocket.last.sent, ['waits']);
+        socket.close();
+        fire(world, gone, back);
+        FakeSocket.last.end(1005);
+        fire(world, gone, back);
+        assert.deepEqual(events(), ['close 1005']);
+    });
+
+inPage('a sign of the page tries an open connection', world => {
+    const { events } = opened({ heartbeat: () => 'ping', heartbeatTimeout: 100 });
+    fire(world, 'visibilitychange');
+    assert.deepEqual(FakeSocket.last.sent, ['ping']);
+    pass(99);
+    FakeSocket.last.receive('pong');
+    pass(99);
+    fire(world, 'offline');
+    assert.deepEqual(FakeSocket.last.sent, ['ping', 'ping']);
+    pass(100);
+    assert.deepEqual(events(),
+        ['message pong', 'close 3008 heartbeatTimeout', 'reconnecting 1 in 0']);
+});
+
+inPage('the page is listened to once, until the end, and after it again', async () => {
+    const added = [];
+    globalThis.addEventListener = (type, listener, how) => added.push(how);
+    const { socket } = opened();
+    FakeSocket.last.end();
+    pass(0);
+    await settle();
+    FakeSocket.last.open();
+    assert.equal(added.length, 7);
+    assert.ok(added.every(how => how.capture)); // the events of the document do not bubble
+    socket.close();
+    FakeSocket.last.end(1005);
+    assert.ok(added.every(how => how.signal.aborted));
+    socket.reconnect();
+    assert.equal(added.filter(how => !how.signal.aborted).length, 7);
+});
+
+inPage('who stops waiting does not connect twice', async world => {
+    const { events } = opened();
+    FakeSocket.last.end();
+    pass(0);
+    await settle();
+    FakeSocket.last.end();
+    fire(world, 'online');
+    await settle();
+    pass(2500);
+    await settle();
+    FakeSocket.last.open();
+    events();
+    pass(MOST);
+    fire(world, 'online');
+    await settle();
+    assert.equal(FakeSocket.made.length, 3);
+    assert.deepEqual(events(), []);
+});
+
+// ---- close codes
+
+test('close codes have names and meanings', () => {
+    assert.deepEqual(closeInfo(1001), {
+        code: 1001, name: 'Going Away', retry: 'wait',
+        text: 'The endpoint goes away: a server shuts down, or a browser leaves the page.'
+    });
+    const names = { 0: 'Not Defined', 1016: 'Unassigned', 3003: 'Forbidden', 3007: 'Unassigned',
+        4321: 'Private Use', 65535: 'Not Defined' };
+    for (const [code, name] of Object.entries(names)) assert.equal(closeInfo(Number(code)).name, name);
+});
