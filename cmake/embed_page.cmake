@@ -1,12 +1,17 @@
 # Makes a C source of the page of `pirn serve`:
-#     cmake -D PAGE=src/cli/page.html -D SOURCE=page_data.c -P cmake/embed_page.cmake
-# It holds the page, cut in two where the close codes go, and its Content-Security-Policy, which
-# names its one style and its one script by their hashes.
+#     cmake -D PAGE=src/cli/page.html -D CLIENT=js/pirn.js -D SOURCE=page_data.c
+#           -P cmake/embed_page.cmake
+# It holds the page, cut in two where the close codes go, the JavaScript client that the page
+# imports, and a Content-Security-Policy, which names the page's one style and one script by their
+# hashes.
 
-file(READ ${PAGE} page)
-if(page MATCHES "[^\t\n -~]")
-    message(FATAL_ERROR "${PAGE} must be plain ASCII")
-endif()
+function(read_ascii variable file)
+    file(READ ${file} text)
+    if(text MATCHES "[^\t\n -~]")
+        message(FATAL_ERROR "${file} must be plain ASCII")
+    endif()
+    set(${variable} "${text}" PARENT_SCOPE)
+endfunction()
 
 # 256 bits as base64: twelve at a time, then "=" for the byte that was filled up.
 function(base64_of_hex variable hex)
@@ -23,10 +28,10 @@ function(base64_of_hex variable hex)
     set(${variable} ${base64}= PARENT_SCOPE)
 endfunction()
 
-function(hash_of_element variable tag)
-    string(FIND "${page}" "<${tag}>" begin)
-    string(FIND "${page}" "</${tag}>" end REVERSE)
-    string(LENGTH "<${tag}>" skip)
+function(hash_of_element variable start_tag end_tag)
+    string(FIND "${page}" "${start_tag}" begin)
+    string(FIND "${page}" "${end_tag}" end REVERSE)
+    string(LENGTH "${start_tag}" skip)
     math(EXPR begin "${begin} + ${skip}")
     math(EXPR len "${end} - ${begin}")
     string(SUBSTRING "${page}" ${begin} ${len} content)
@@ -43,9 +48,11 @@ function(chars_of variable text)
     set(${variable} "${chars}" PARENT_SCOPE)
 endfunction()
 
-hash_of_element(style style)
-hash_of_element(script script)
-string(CONCAT policy "default-src 'none'; style-src ${style}; script-src ${script}; "
+read_ascii(page ${PAGE})
+read_ascii(client ${CLIENT})
+hash_of_element(style "<style>" "</style>")
+hash_of_element(script "<script type=\"module\">" "</script>")
+string(CONCAT policy "default-src 'none'; style-src ${style}; script-src 'self' ${script}; "
        "img-src data:; connect-src ws: wss:; base-uri 'none'; form-action 'none'; "
        "frame-ancestors 'none'")
 
@@ -57,8 +64,9 @@ string(SUBSTRING "${page}" 0 ${at} before)
 string(SUBSTRING "${page}" ${behind} -1 after)
 chars_of(before "${before}")
 chars_of(after "${after}")
+chars_of(client "${client}")
 
-file(WRITE ${SOURCE} "/* Made from page.html by cmake/embed_page.cmake. */
+file(WRITE ${SOURCE} "/* Made from page.html and pirn.js by cmake/embed_page.cmake. */
 #include \"page.h\"
 
 const char page_policy[] = \"${policy}\";
@@ -66,4 +74,6 @@ const char page_before_codes[] = {
 ${before}};
 const char page_after_codes[] = {
 ${after}};
+const char page_client[] = {
+${client}};
 ")

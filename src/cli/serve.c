@@ -25,9 +25,10 @@ const char cli_serve_help[] =
     "usage: pirn serve [OPTION ...]\n"
     "\n"
     "Sends every WebSocket message back to where it came from, on every path. GET / shows\n"
-    "a page to try it. Prints its address when it is ready, then a line for each connection\n"
-    "that ended. SIGTERM and SIGINT make it close all connections and end; a second one\n"
-    "does not wait for them. SIGHUP makes it read its certificates again.\n"
+    "a page to try it, GET /pirn.js the JavaScript client. Prints its address when it is\n"
+    "ready, then a line for each connection that ended. SIGTERM and SIGINT make it close\n"
+    "all connections and end; a second one does not wait for them. SIGHUP makes it read\n"
+    "its certificates again.\n"
     "\n"
     "  --host ADDRESS        listen on this address: a number or a name; \"*\" is all of\n"
     "                        them (127.0.0.1)\n"
@@ -170,10 +171,10 @@ static void accept_websocket(const struct serve *serve, struct pirn_request *req
     pirn_request_reject(request, 503, NULL, 0, pirn_error_text(error));
 }
 
-static void reply_page(const struct serve *serve, struct pirn_request *request)
+static void reply_text(struct pirn_request *request, const char *type, const char *text, size_t len)
 {
     const struct pirn_header headers[] = {
-        {PIRN_STR("Content-Type"), PIRN_STR("text/html; charset=utf-8")},
+        {PIRN_STR("Content-Type"), pirn_cstr(type)},
         {PIRN_STR("Content-Security-Policy"), pirn_cstr(page_policy)},
         {PIRN_STR("Referrer-Policy"), PIRN_STR("no-referrer")},
         {PIRN_STR("Cache-Control"), PIRN_STR("no-cache")},
@@ -181,8 +182,7 @@ static void reply_page(const struct serve *serve, struct pirn_request *request)
     const struct pirn_header allow = {PIRN_STR("Allow"), PIRN_STR("GET, HEAD")};
     struct pirn_str method = pirn_request_head(request)->method;
     if (pirn_str_equal(method, PIRN_STR("GET")) || pirn_str_equal(method, PIRN_STR("HEAD")))
-        pirn_request_reply(request, 200, headers, sizeof headers / sizeof *headers, serve->page,
-                           serve->page_len);
+        pirn_request_reply(request, 200, headers, sizeof headers / sizeof *headers, text, len);
     else
         pirn_request_reject(request, 405, &allow, 1, NULL);
 }
@@ -191,11 +191,14 @@ static void on_request(struct pirn_request *request, void *context)
 {
     const struct serve *serve = context;
     const char *root = serve->options->root;
-    bool is_home = pirn_str_equal(pirn_request_path(request), PIRN_STR("/"));
+    struct pirn_str path = pirn_request_path(request);
+    bool has_page = !root || serve->page_at_root;
     if (pirn_request_handshake(request))
         accept_websocket(serve, request);
-    else if (is_home && (!root || serve->page_at_root))
-        reply_page(serve, request);
+    else if (has_page && pirn_str_equal(path, PIRN_STR("/")))
+        reply_text(request, "text/html; charset=utf-8", serve->page, serve->page_len);
+    else if (has_page && pirn_str_equal(path, PIRN_STR("/pirn.js")))
+        reply_text(request, "text/javascript; charset=utf-8", page_client, strlen(page_client));
     else if (root)
         pirn_request_file(request, root);
 }

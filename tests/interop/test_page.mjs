@@ -15,7 +15,7 @@ const screenshots = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'screens
 
 // Calls test with a page that is open on a server, and expects the page to have had no trouble
 // and to have asked nobody else for anything.
-async function withPage(test, { options = [], ...context } = {}) {
+async function withPage(test, { options = [], crashes = false, before, ...context } = {}) {
     const profile = mkdtempSync(path.join(tmpdir(), 'pirn-page-'));
     const server = await serve('--quiet', ...options);
     const browser = await chromium.launchPersistentContext(profile, {
@@ -32,18 +32,22 @@ async function withPage(test, { options = [], ...context } = {}) {
         page.on('console', message => troubles.push(message.text()));
         page.on('pageerror', error => troubles.push(error.message));
         page.on('request', request => {
-            if (request.url() !== origin && !request.url().startsWith('data:'))
+            const known = [origin, origin + 'pirn.js'].includes(request.url());
+            if (!known && !request.url().startsWith('data:'))
                 troubles.push('asks for ' + request.url());
         });
+        if (before) await page.addInitScript(before);
         await page.goto(origin);
         await state(page, 'open');
         await test(page, server);
-        assert.deepEqual(troubles, []);
+        // Chromium tells its console of each address that does not answer.
+        const refusals = crashes ? /ERR_CONNECTION_REFUSED/ : /(?!)/;
+        assert.deepEqual(troubles.filter(each => !refusals.test(each)), []);
     } finally {
         await browser.close();
         rmSync(profile, { recursive: true, force: true });
     }
-    await server.end();
+    if (!crashes) await server.end();
 }
 
 const state = (page, name) => page.waitForFunction(
@@ -126,17 +130,39 @@ const session = () => withPage(async page => {
     await state(page, 'open');
 });
 
-// The server shuts down: code, name, meaning and what to do are there. In the dark.
+// The server shuts down: code, name, meaning and what is done are there. In the dark.
 const ending = () => withPage(async (page, server) => {
     await conversation(page);
     server.signal();
-    await state(page, 'idle');
+    await state(page, 'waiting');
     const shown = await page.innerText('#ending');
     for (const part of ['1001', 'Going Away', 'server is shutting down', 'The endpoint goes away',
-        'Reconnect after a wait'])
+        'attempt 1', 'Connect now'])
         assert.ok(shown.includes(part), `no '${part}' in ${shown}`);
     await picture(page, 'dark-ended');
-}, { colorScheme: 'dark' });
+    await page.click('#toggle');
+    await state(page, 'idle');
+    assert.equal(await page.innerText('#end-code'), '1000');
+}, {
+    colorScheme: 'dark',
+    before: () => { Math.random = () => 12.3; } // in as many seconds it would connect again
+});
+
+// The server crashes and comes back, and so does the connection.
+const returning = () => withPage(async (page, server) => {
+    await say(page, 'before');
+    await echoed(page, 1);
+    server.signal('SIGKILL');
+    await page.locator('.note', { hasText: 'Closed' }).waitFor();
+    assert.equal(await page.innerText('#end-code'), '1006');
+    const again = await serve('--quiet', '--port', String(server.port));
+    await state(page, 'open');
+    assert.ok(await page.isHidden('#ending'));
+    await say(page, 'after');
+    await echoed(page, 2);
+    await page.close();
+    await again.end();
+}, { crashes: true });
 
 const tooBig = () => withPage(async page => {
     await say(page, 'x'.repeat(1001));
@@ -184,4 +210,4 @@ const narrow = () => withPage(async page => {
     await picture(page, 'narrow');
 }, { viewport: { width: 400, height: 860 } });
 
-await run({ session, ending, tooBig, keyboard, narrow });
+await run({ session, ending, returning, tooBig, keyboard, narrow });
