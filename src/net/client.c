@@ -114,7 +114,7 @@ static void on_task(struct pirn_loop *loop, struct pirn__task *task)
 
 void pirn__client_wish(struct pirn_client *client, enum pirn__client_wish wish)
 {
-    client->wish = wish;
+    client->wish = (uint8_t)wish;
     pirn__loop_at_end(pirn__client_loop(client), &client->task);
 }
 
