@@ -112,9 +112,8 @@ static void given_addresses_are_not_looked_up(void **state)
 
 static void unix_sockets_are_connected_to(void **state)
 {
-    static const char *const paths[] = {"@pirn-test-dial-%d", "/tmp/pirn-test-dial-%d"};
     (void)state;
-    for (size_t i = 0; i < COUNT(paths); i++) {
+    for (int i = 0; i < 2; i++) {
         struct rig_dial rig = {0}, late = {0};
         struct sockaddr_un name;
         char path[64], text[128];
