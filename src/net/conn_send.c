@@ -316,7 +316,7 @@ static bool send_short(struct pirn_conn *conn, enum pirn_opcode type, const void
     struct pirn__chunk *chunk = busy->last;
     size_t room = chunk->cap - chunk->len, need = PIRN_FRAME_HEADER_MAX + len;
     if (room < need || busy->queued + need >= conn->owner->config->high_water_bytes ||
-        pirn__loop_forked(pirn__conn_loop(conn)))
+        pirn_endpoint_is_sending(&conn->endpoint) || pirn__loop_forked(pirn__conn_loop(conn)))
         return false;
     int64_t size =
         pirn_endpoint_send(&conn->endpoint, type, true, data, len, chunk->bytes + chunk->len, room);
@@ -343,10 +343,10 @@ int pirn_conn_send_back(struct pirn_conn *conn, enum pirn_opcode type, void *dat
 
 int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *data, size_t len)
 {
-    if (pirn_endpoint_is_sending(&conn->endpoint) && !(conn->flags & PIRN__STREAMING))
-        return refuse_between(conn);
     if (send_short(conn, type, data, len))
         return 0;
+    if (pirn_endpoint_is_sending(&conn->endpoint) && !(conn->flags & PIRN__STREAMING))
+        return refuse_between(conn);
     return send_frame(conn, type, data, len, true, false);
 }
 

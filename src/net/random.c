@@ -42,7 +42,9 @@ void pirn__private_close(struct pirn_loop *loop)
 
 bool pirn__loop_forked(const struct pirn_loop *loop)
 {
-    return !loop->private->alive || (loop->private_pid && loop->private_pid != (long)getpid());
+    if (loop->private_pid == 0)
+        return loop->private->alive == 0;
+    return loop->private_pid != (long)getpid();
 }
 
 static bool fetch(uint8_t *out, size_t len)
