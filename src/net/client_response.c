@@ -68,20 +68,14 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* Where the response leads, to next. NULL, or what is wrong. */
-static const char *find_next(struct pirn_client *client, struct pirn__client_bytes *next,
-                             int *error)
+/* Where the response leads, to next, which has room for it. NULL, or what is wrong. */
+static const char *find_next(struct pirn_client *client, struct pirn__client_bytes *next)
 {
     struct pirn_str location = pirn_http_find(&client->head, PIRN_STR("Location"));
     struct pirn_url url;
-    *error = -PIRN_E_REDIRECT;
     if (pirn_http_count(&client->head, PIRN_STR("Location")) != 1)
         return location.data ? "redirect with more than one Location"
                              : "redirect without a Location";
-    if (!pirn__client_reserve(client, next, client->url.len + location.len + 16)) {
-        *error = -PIRN_E_MEMORY;
-        return pirn_error_text(PIRN_E_MEMORY);
-    }
     int len = pirn__location_resolve(&client->target, location, next->data, next->cap);
     if (len < 0)
         return "redirect to what is no WebSocket URL";
@@ -95,11 +89,16 @@ static const char *find_next(struct pirn_client *client, struct pirn__client_byt
 static void redirect(struct pirn_client *client)
 {
     struct pirn__client_bytes next = {.data = NULL};
-    int error, status = client->head.status;
-    const char *problem = find_next(client, &next, &error);
+    size_t most = client->url.len + client->head.size + 16;
+    int status = client->head.status;
+    if (!pirn__client_reserve(client, &next, most)) {
+        pirn__client_fail_plainly(client, PIRN_LAYER_APPLICATION, PIRN_E_MEMORY);
+        return;
+    }
+    const char *problem = find_next(client, &next);
     if (problem) {
         pirn__client_drop(client, &next);
-        fail_http(client, error, problem);
+        fail_http(client, PIRN_E_REDIRECT, problem);
         return;
     }
     client->redirects++;

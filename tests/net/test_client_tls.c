@@ -1,0 +1,198 @@
+/* wss: what a client makes of good and bad certificates, and of servers that speak no TLS (S16). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "certificates.h"
+#include "guest.h"
+
+static struct pirn_tls *server_tls, *client_tls;
+
+/* A server with this certificate, on the stage; no client yet. */
+static void begin(const char *name)
+{
+    char why[256], chain[64], key[64];
+    snprintf(chain, sizeof chain, "%s.pem", name);
+    snprintf(key, sizeof key, "%s.key", name);
+    const struct pirn_tls_config server = {
+        .identity = {.chain.file = certificate(chain), .key.file = certificate(key)}};
+    const struct pirn_tls_config client = {.ca.file = certificate("ca.pem")};
+    server_tls = pirn_tls_new(PIRN_SERVER, &server, why, sizeof why);
+    if (!server_tls)
+        fail_msg("%s", why);
+    client_tls = pirn_tls_new(PIRN_CLIENT, &client, why, sizeof why);
+    if (!client_tls)
+        fail_msg("%s", why);
+    assert_true(stage_open_loop());
+    assert_int_equal(stage_start(NULL, &(struct pirn_listen){.tls = server_tls}), 0);
+}
+
+static void finish(void)
+{
+    guest_close();
+    script_close();
+    stage_close();
+    pirn_tls_free(server_tls);
+    pirn_tls_free(client_tls);
+    server_tls = client_tls = NULL;
+}
+
+static struct pirn_client_config secure(const char *host)
+{
+    static char url[128];
+    struct pirn_client_config config = guest_config("/");
+    snprintf(url, sizeof url, "wss://%s:%u/", host,
+             (unsigned)(script.port ? script.port : stage.port));
+    config.url = url;
+    config.tls = client_tls;
+    return config;
+}
+
+static void talks(void **state)
+{
+    (void)state;
+    static char large[100000];
+    struct pirn_tls_info info;
+    begin("localhost");
+    struct pirn_client_config config = secure("127.0.0.1");
+    guest_connect(&config);
+    assert_non_null(strstr(guest.told.log, "\ntls: 127.0.0.1\nhandshake: wss://"));
+    assert_true(pirn_conn_tls(pirn_client_conn(guest.client), &info));
+    assert_true(info.verified);
+    assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "hello", 5), 0);
+    AWAIT(guest.told.messages == 1);
+    assert_string_equal(guest.told.message, "hello");
+    assert_int_equal(pirn_client_send(guest.client, PIRN_BINARY, large, sizeof large), 0);
+    AWAIT(guest.told.messages == 2);
+    assert_int_equal(guest.told.message_len, sizeof large);
+    assert_int_equal(pirn_client_close(guest.client, 1000, PIRN_STR("")), 0);
+    AWAIT(guest.told.ends == 1);
+    assert_true(guest.told.close.clean);
+    finish();
+}
+
+static const struct {
+    const char *certificate, *host, *text; /* text NULL: it is good */
+} rows[] = {
+    {"localhost", "localhost", NULL},
+    {"wrong-host", "127.0.0.1", "tls: *"},
+    {"wrong-host", "localhost", "tls: *"},
+    {"expired", "127.0.0.1", "tls: certificate verify failed: certificate has expired"},
+    {"other-ca", "127.0.0.1", "tls: certificate verify failed: self-signed certificate"},
+    {"below", "127.0.0.1",
+     "tls: certificate verify failed: unable to get local issuer certificate"},
+    {"other", "localhost", "tls: *"},
+};
+
+static void certificates(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        begin(rows[i].certificate);
+        struct pirn_client_config config = secure(rows[i].host);
+        config.reconnect.on = true;
+        if (!rows[i].text) {
+            guest_connect(&config);
+        } else {
+            guest_open(&config);
+            guest_expect_failure(PIRN_LAYER_TLS, PIRN_E_TLS_CERTIFICATE, rows[i].text);
+            assert_false(guest.told.failure.retries);
+            assert_int_equal(guest.told.responses, 0);
+        }
+        finish();
+    }
+}
+
+/* The system's roots do not know the tests' CA. */
+static void by_default_it_verifies(void **state)
+{
+    (void)state;
+    begin("localhost");
+    struct pirn_client_config config = secure("127.0.0.1");
+    config.tls = NULL;
+    guest_open(&config);
+    guest_expect_failure(PIRN_LAYER_TLS, PIRN_E_TLS_CERTIFICATE, "tls: *");
+    guest_close();
+    struct pirn_tls_config careless = {.insecure = true};
+    struct pirn_tls *tls = pirn_tls_new(PIRN_CLIENT, &careless, NULL, 0);
+    config.tls = tls;
+    guest_connect(&config);
+    pirn_tls_free(tls); /* the client has its own hold */
+    guest_close();
+    config.tls = server_tls;
+    int error = 0;
+    assert_null(pirn_client_new(stage.loop, &config, &error));
+    assert_int_equal(error, PIRN_E_ARGUMENT);
+    finish();
+}
+
+static void no_tls_at_all(void **state)
+{
+    (void)state;
+    begin("localhost");
+    script_listen();
+    struct pirn_client_config config = secure("127.0.0.1");
+    guest_open(&config);
+    script_accept();
+    script_send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    AWAIT(guest.told.failures == 1);
+    assert_int_equal(guest.told.failure.info.layer, PIRN_LAYER_TLS);
+    guest_expect_text(guest.told.failure_text, "tls: *");
+    assert_int_equal(guest.told.failure.info.code, PIRN_CLOSE_TLS_HANDSHAKE);
+    guest_close();
+    guest_open(&config);
+    script_accept();
+    stage_settle();
+    stage_pass_ms(PIRN_DEFAULT_CLIENT_STEP_TIMEOUT_MS + 10);
+    guest_expect_failure(PIRN_LAYER_TIMEOUT, PIRN_E_TLS_TIMEOUT,
+                         "timeout: no end of the TLS handshake within 10000 ms");
+    guest_close();
+    guest_open(&config);
+    script_accept();
+    stage_settle();
+    script_reset();
+    guest_expect_failure(PIRN_LAYER_TCP, PIRN_E_SYSTEM,
+                         "tcp: connection reset by peer during the TLS handshake");
+    guest_close();
+    guest_open(&config);
+    script_accept();
+    script_drop();
+    AWAIT(guest.told.failures == 1);
+    guest_expect_text(guest.told.failure_text, "tls: *");
+    finish();
+}
+
+static void to_ws(struct pirn_request *request, void *context)
+{
+    const struct pirn_header header = {PIRN_STR("Location"), PIRN_STR("ws://127.0.0.1:1/")};
+    (void)context;
+    pirn_request_reject(request, 302, &header, 1, NULL);
+}
+
+/* From TLS to none is no way to go. */
+static void no_redirect_to_ws(void **state)
+{
+    (void)state;
+    static const struct pirn_route route = {.on_request = to_ws};
+    begin("localhost");
+    pirn_server_free(stage.server);
+    const struct pirn_server_config server = {.routes = &route, .route_count = 1};
+    assert_int_equal(stage_start(&server, &(struct pirn_listen){.tls = server_tls}), 0);
+    struct pirn_client_config config = secure("127.0.0.1");
+    config.max_redirects = 5;
+    guest_open(&config);
+    guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_REDIRECT, "http: redirect from wss to ws");
+    finish();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        GUEST_TEST(talks),
+        GUEST_TEST(certificates),
+        GUEST_TEST(by_default_it_verifies),
+        GUEST_TEST(no_tls_at_all),
+        GUEST_TEST(no_redirect_to_ws),
+    };
+    return certificates_available() ? cmocka_run_group_tests(tests, NULL, NULL) : 77;
+}
