@@ -281,6 +281,7 @@ static void judge(struct pirn_endpoint *ep, const struct way *way, struct piece 
 static enum pirn__taken deliver(struct pirn_endpoint *ep, const struct piece *piece,
                                 struct pirn_event *event)
 {
+    const bool unknown = piece->error != 0 || ep->flags & PIRN__RESIZED;
     *event = (struct pirn_event){
         .type = PIRN_EVENT_MESSAGE,
         .opcode = ep->message_opcode,
@@ -289,7 +290,7 @@ static enum pirn__taken deliver(struct pirn_endpoint *ep, const struct piece *pi
         .data = piece->data,
         .len = piece->len,
         .offset = ep->message_len,
-        .remaining = ep->flags & PIRN__RESIZED ? 0 : ep->frame_left,
+        .remaining = unknown ? 0 : ep->frame_left,
     };
     ep->message_len += piece->len;
     if (piece->error != 0)

@@ -99,8 +99,12 @@ static void every_header_after_every_two_frames(void **state)
 {
     static uint8_t bytes[1000];
     const int *role = *state;
-    const struct model_setting setting = {(enum pirn_role) * role, PIRN_UNLIMITED, PIRN_UNLIMITED,
-                                          UINT32_MAX};
+    const struct model_setting setting = {
+        .role = (enum pirn_role) * role,
+        .max_message = PIRN_UNLIMITED,
+        .max_frame = PIRN_UNLIMITED,
+        .max_fragments = UINT32_MAX,
+    };
     make_shapes(&setting);
     size_t cut = 0;
     for (size_t a = 0; a < good_count; a++)

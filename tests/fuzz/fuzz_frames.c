@@ -1,5 +1,6 @@
 /* A stream of frames: the endpoint, fed whole and in pieces, must do what the model does (see
- * tests/support/model.h). The first four bytes choose the role, the limits and the pieces. */
+ * tests/support/model.h). The first four bytes choose the role, the limits and the pieces, and the
+ * extensions that messages pass: as the model knows none, then both must do the same. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static void compare(const struct model_setting *setting, const uint8_t *bytes, s
     struct trace got = {0};
     feed_all(setting, bytes, len, pieces, &got);
     if (!trace_equal(expected, &got)) {
-        fprintf(stderr, "the endpoint does not do what the model does (pieces %u)\n", pieces);
+        fprintf(stderr, "the endpoint does not do what was expected (pieces %u)\n", pieces);
         abort();
     }
     trace_release(&got);
@@ -44,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint64_t limits[] = {1 << 20, 1, 10, 126, 1000, 65536, PIRN_UNLIMITED, 7};
     static const uint32_t fragments[] = {UINT32_MAX, 1, 2, 5};
+    static const char *const extensions[] = {NULL, "t", "l", "tl", "lt", NULL, NULL, NULL};
     if (size < SETTINGS)
         return 0;
     const struct model_setting setting = {
@@ -51,9 +53,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .max_message = limits[data[1] & 7],
         .max_frame = data[1] & 8 ? limits[data[1] >> 4 & 7] : PIRN_UNLIMITED,
         .max_fragments = fragments[data[2] & 3],
+        .extensions = extensions[data[0] >> 1 & 7],
+        .room_len = 1 + (data[2] >> 2),
     };
     struct trace expected = {0};
-    model_run(&setting, data + SETTINGS, size - SETTINGS, &expected);
+    if (setting.extensions)
+        feed_all(&setting, data + SETTINGS, size - SETTINGS, 0, &expected);
+    else
+        model_run(&setting, data + SETTINGS, size - SETTINGS, &expected);
     compare(&setting, data + SETTINGS, size - SETTINGS, 0, &expected);
     compare(&setting, data + SETTINGS, size - SETTINGS, 1U + data[3], &expected);
     trace_release(&expected);

@@ -6,6 +6,7 @@
  *     t, b  text, binary message      T, B  what has come of one that was not completed
  *     i, o  Ping, Pong                c     Close: code (1005 if none), reason
  *     f     failure: its error        p, e  what control() has to give: Pong, then Close: code
+ *     x     what an extension heard, as it came; the model knows none
  *
  * Where two things are wrong with one header, this is the order: what its first two bytes show
  * (reserved bits, opcode, its place, mask, length of a control frame), then the length. */
@@ -17,6 +18,7 @@
 
 #include <pirn/endpoint.h>
 
+#include "toy_extensions.h"
 #include "utf8_reference.h"
 
 struct trace {
@@ -28,6 +30,8 @@ struct model_setting {
     enum pirn_role role;
     uint64_t max_message, max_frame;
     uint32_t max_fragments; /* UINT32_MAX: none */
+    const char *extensions; /* see toys_init(); NULL: none */
+    size_t room_len;        /* of x-rle */
 };
 
 static inline void trace_put(struct trace *trace, const void *data, size_t len)
@@ -308,7 +312,8 @@ struct subject {
     struct pirn_endpoint ep;
     struct pirn_endpoint_config config;
     struct pirn_control_slots slots;
-    struct trace *trace, message;
+    struct toys toys;
+    struct trace *trace, message, own;
     uint8_t opcode;
     bool over;
 };
@@ -318,6 +323,22 @@ static inline void subject_check(bool holds)
 {
     if (!holds)
         abort();
+}
+
+/* A message of an extension's own, when all of it has come. */
+static inline void subject_own(void *context, const struct pirn_event *event)
+{
+    struct subject *subject = context;
+    subject_check(!event->first || event->opcode > PIRN_PONG || subject->own.len == 0);
+    if (event->opcode > PIRN_PONG) {
+        trace_add(subject->trace, 'x', event->data, event->len);
+        return;
+    }
+    trace_put(&subject->own, event->data, event->len);
+    if (!event->last)
+        return;
+    trace_add(subject->trace, 'x', subject->own.data, subject->own.len);
+    subject->own.len = 0;
 }
 
 static inline void subject_begin(struct subject *subject, const struct model_setting *setting,
@@ -333,6 +354,11 @@ static inline void subject_begin(struct subject *subject, const struct model_set
     };
     subject_check(
         pirn_endpoint_init(&subject->ep, setting->role, &subject->config, &subject->slots, 1) == 0);
+    toys_init(&subject->toys, setting->extensions ? setting->extensions : "");
+    subject->toys.rle.room_len = setting->room_len;
+    subject->toys.rot.hear = subject_own;
+    subject->toys.rot.context = subject;
+    pirn_endpoint_extend(&subject->ep, subject->toys.first);
 }
 
 static inline void subject_flush(struct subject *subject)
@@ -399,8 +425,10 @@ static inline void subject_feed(struct subject *subject, const uint8_t *bytes, s
     subject_check(pirn_endpoint_feed(&subject->ep, copy, len, 1) == 0);
     while (pirn_endpoint_next(&subject->ep, &event)) {
         subject_event(subject, &event);
-        subject_check(++steps <= len + 2);
+        subject_check(++steps <= len * (subject->toys.first ? 256 : 1) + 2);
+        subject_check(!subject->over || !pirn_endpoint_is_pending(&subject->ep));
     }
+    subject_check(!pirn_endpoint_is_pending(&subject->ep));
     free(copy);
 }
 
@@ -425,6 +453,7 @@ static inline void subject_end(struct subject *subject)
     }
     subject_check(pirn_endpoint_settled(&subject->ep) || !subject->over);
     trace_release(&subject->message);
+    trace_release(&subject->own);
 }
 
 #endif

@@ -116,7 +116,8 @@ static inline int toy_rot_receive_own(struct pirn_extension_state *state,
     const struct toy_rot *rot = (const struct toy_rot *)(const void *)state->extension;
     if (rot->hear)
         rot->hear(rot->context, event);
-    return event->len > 0 && event->data[0] == '!' ? -PIRN_E_EXTENSION_DATA : 0;
+    const bool bad = event->offset == 0 && event->len > 0 && event->data[0] == '!';
+    return bad ? -PIRN_E_EXTENSION_DATA : 0;
 }
 
 static inline unsigned toy_rot_begin_send(struct pirn_extension_state *state,

@@ -273,11 +273,22 @@ static void print_table(void)
 
 /* --- seeds for the fuzzer --------------------------------------------------------------------- */
 
+/* As the fuzzer numbers them. */
+static unsigned extensions_of(const struct test_case *test)
+{
+    static const char *const orders[] = {"=t", "=l", "=tl", "=lt"};
+    for (size_t i = 0; i < test->line_count; i++)
+        for (unsigned k = 4; k > 0 && test->lines[i].keyword == CASE_SET; k--)
+            if (strstr(test->lines[i].text, orders[k - 1]))
+                return k;
+    return 0;
+}
+
 static void write_seed(const char *to, const struct test_case *test, enum pirn_role role)
 {
     char path[4096];
     struct buffer bytes = {0};
-    const uint8_t settings[4] = {(uint8_t)role, 0, 0, 0};
+    const uint8_t settings[4] = {(uint8_t)((unsigned)role | extensions_of(test) << 1), 0, 0, 0};
     buffer_add(&bytes, settings, sizeof settings);
     case_input(test, role, &bytes);
     snprintf(path, sizeof path, "%s/%s-%c", to, test->id, role == PIRN_SERVER ? 's' : 'c');
