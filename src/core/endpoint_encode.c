@@ -32,7 +32,6 @@ int pirn_endpoint_begin(struct pirn_endpoint *ep, const struct pirn_message_plan
     for (struct pirn_extension_state *s = ep->extensions; s; s = pirn__state_next(s)) {
         const struct pirn_extension *extension = s->extension;
         const unsigned may_set = extension->rsv_first | extension->rsv_every;
-        s->sending = false;
         rsv |= extension->begin_send ? extension->begin_send(s, plan) & may_set : 0;
         transforms |= s->sending;
     }
@@ -155,22 +154,19 @@ static int take_resized(struct pirn_endpoint *ep, struct pirn_outgoing *outgoing
                       : change(pirn__state_next(resizing), NULL, payload->data, payload->len);
 }
 
-/* Whether a message that lay there whole has become no shorter by send(), and may go as it was. */
+/* Whether a message that lay there whole has become no shorter by send(), and may go as it was:
+ * then there is room for it too. */
 static bool undo(struct pirn_endpoint *ep, struct pirn_extension_state *resizing,
-                 const struct pirn_outgoing *whole, const struct payload *payload, size_t cap)
+                 const struct pirn_outgoing *whole, const struct payload *payload)
 {
     const struct pirn_extension *extension = resizing->extension;
-    const size_t size = pirn__message_header_size(ep, whole->len);
     if (ep->flags & PIRN__FED || !whole->fin || !payload->whole || payload->len < whole->len)
-        return false;
-    if (size > cap || whole->len > cap - size || !extension->undo_send)
         return false;
     for (struct pirn_extension_state *s = ep->extensions; s; s = pirn__state_next(s))
         if (s != resizing && s->sending)
             return false;
-    if (!extension->undo_send(resizing))
+    if (!extension->undo_send || !extension->undo_send(resizing))
         return false;
-    resizing->sending = false;
     ep->sending &= (uint8_t) ~((extension->rsv_first | extension->rsv_every) << PIRN__RSV_SHIFT);
     return true;
 }
@@ -188,7 +184,7 @@ static int fill(struct pirn_endpoint *ep, struct pirn_outgoing *outgoing, struct
     if (!resizing)
         return take_same_size(ep, outgoing, payload);
     const int error = take_resized(ep, outgoing, resizing, payload);
-    if (error != 0 || !undo(ep, resizing, &before, payload, cap))
+    if (error != 0 || !undo(ep, resizing, &before, payload))
         return error;
     size = pirn__message_header_size(ep, before.len);
     *payload = (struct payload){.data = out + size, .len = before.len, .whole = true};

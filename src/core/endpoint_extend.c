@@ -71,9 +71,8 @@ unsigned pirn__extend_rsv_every(const struct pirn_endpoint *ep)
 
 static struct pirn_extension_state *owner_of(const struct pirn_endpoint *ep, unsigned opcode)
 {
-    const unsigned may_be_own = 0xf8f8;
     struct pirn_extension_state *state = ep->extensions;
-    while (state && !(state->extension->opcodes & may_be_own & 1u << opcode))
+    while (state && !(state->extension->opcodes & 1u << opcode))
         state = pirn__state_next(state);
     return state;
 }

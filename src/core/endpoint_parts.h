@@ -141,7 +141,7 @@ bool pirn__endpoint_unmask(struct pirn_endpoint *ep, uint8_t *data, size_t len);
  * The RSV bits of a header, at their place, that no extension allows there. */
 unsigned pirn__extend_wrong_rsv(const struct pirn_endpoint *ep, const uint8_t *header);
 
-/* Whether an extension has this opcode, 3 to 7 or 11 to 15, for its own. */
+/* Whether an extension has this opcode, a reserved one, for its own. */
 bool pirn__extend_has_opcode(const struct pirn_endpoint *ep, unsigned opcode);
 
 /* Whether a frame may belong to a message whose length an extension changes. */

@@ -289,22 +289,22 @@ static inline unsigned toy_rle_begin_send(struct pirn_extension_state *state,
 static inline int toy_rle_send(struct pirn_extension_state *state, struct pirn_transform *step)
 {
     struct toy_rle_state *rle = toy_rle_state(state);
-    while (step->out_cap - step->out_len >= 2) {
-        const bool more = step->in_len > 0;
-        if (more && rle->repeat < rle->max && (rle->repeat == 0 || *step->in == rle->kept)) {
+    for (;;) {
+        if (step->in_len > 0 && rle->repeat < rle->max &&
+            (rle->repeat == 0 || *step->in == rle->kept)) {
             rle->kept = *step->in++;
             rle->repeat++;
             step->in_len--;
             continue;
         }
-        if (rle->repeat == 0 || (!more && !step->end && !step->flush))
+        const bool has_to = step->in_len > 0 || step->end || step->flush;
+        step->pending = rle->repeat > 0 && has_to;
+        if (!step->pending || step->out_cap - step->out_len < 2)
             return 0;
         step->out[step->out_len++] = rle->repeat;
         step->out[step->out_len++] = rle->kept;
         rle->repeat = 0;
     }
-    step->pending = rle->repeat > 0 && (step->end || step->flush);
-    return 0;
 }
 
 static inline bool toy_rle_undo_send(struct pirn_extension_state *state)
@@ -369,6 +369,18 @@ static inline void toys_init(struct toys *toys, const char *order)
             toy_rle_state(state)->max = 255;
         place = (char *)place + (extension->state_bytes + unit - 1) / unit * unit;
     }
+}
+
+/* Whether one of them transforms what is being sent. */
+static inline bool toys_sending(const struct toys *toys)
+{
+    const struct pirn_extension *const extensions[] = {&toys->rot.extension, &toys->rle.extension};
+    for (size_t i = 0; i < 2; i++) {
+        const struct pirn_extension_state *state = pirn_extension_find(toys->first, extensions[i]);
+        if (state && state->sending)
+            return true;
+    }
+    return false;
 }
 
 #endif
