@@ -23,7 +23,8 @@ extern "C" {
  *
  * SHARED: nothing. Neither side refers back to earlier messages (no context takeover either way),
  * so one compressor serves all connections, and an inflater is taken up for the time of a message
- * only. For many connections, or small ones.
+ * only. For many connections, or small ones. (A client whose server does not agree to forget its
+ * context keeps an inflater.)
  *
  * DEDICATED: each connection has a compressor of its own, made with its first compressed message,
  * and an inflater if its peer compresses; what earlier messages said need not be sent again.
@@ -48,7 +49,8 @@ struct pirn_deflate_config {
                                * ones are compressed. Those of unknown length are compressed */
 };
 
-/* What was agreed on for a connection. "own" is what we send with. */
+/* What was agreed on for a connection. "own" is what we send with; 8 bits are sent with by nobody:
+ * zlib cannot, so messages go uncompressed. */
 struct pirn_deflate_params {
     int own_window_bits, peer_window_bits; /* 8 to 15 */
     bool own_no_context_takeover, peer_no_context_takeover;

@@ -542,6 +542,33 @@ static void no_more_is_inflated_than_there_is_room_for(void **state)
     assert_got(message, 3000);
 }
 
+/* C14. Only what lies before the end of the room is looked at, so the lengths may lie. */
+static void lengths_beyond_32_bits_are_cut(void **state)
+{
+    (void)state;
+#if SIZE_MAX > UINT32_MAX
+    const size_t huge = ((size_t)1 << 32) + 3;
+    const struct pirn_deflate_config config = {SHARED};
+    begin_both(&config);
+    make_message(sizeof message, false);
+    deflate_side_begin(&ours.state.base);
+    uint8_t out[64];
+    struct pirn_transform step = {
+        .in = message, .in_len = huge, .end = true, .out = out, .out_cap = sizeof out};
+    assert_int_equal(ours.deflate.extension.send(&ours.state.base, &step), 0);
+    assert_true(step.pending && step.in_len < huge && step.in_len > huge - sizeof message);
+    assert_int_equal(step.in - message, huge - step.in_len);
+
+    static uint8_t zeros[1 << 20];
+    deflate_side_send(&theirs.state.base, zeros, sizeof zeros, 0, sizeof zeros, &wire);
+    const struct pirn_frame frame = {.opcode = PIRN_TEXT, .rsv = 4};
+    ours.deflate.extension.begin_receive(&ours.state.base, &frame);
+    step = (struct pirn_transform){.in = wire.data, .in_len = huge, .end = true, .out_cap = huge};
+    assert_int_equal(ours.deflate.extension.receive(&ours.state.base, &step), 0);
+    assert_true(step.out_len == ours.room_bytes && step.in_len > huge - wire.len);
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -560,6 +587,7 @@ int main(void)
         cmocka_unit_test_teardown(idle_connections_give_back_what_they_can, teardown),
         cmocka_unit_test_teardown(every_allocation_may_fail, teardown),
         cmocka_unit_test_teardown(a_bomb_costs_its_limit, teardown),
+        cmocka_unit_test_teardown(lengths_beyond_32_bits_are_cut, teardown),
         cmocka_unit_test_teardown(no_more_is_inflated_than_there_is_room_for, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
