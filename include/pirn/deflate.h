@@ -40,8 +40,9 @@ struct pirn_deflate_config {
     int window_bits; /* of our compressor, 9 to 15: it refers back 2^bits bytes; 15 for SHARED, 12
                       * for DEDICATED. Less where the peer asks for less */
     int mem_level;   /* 1 to 9 as zlib's; 8 for SHARED, 5 for DEDICATED */
-    /* What we ask of the peer's, 8 to 15; 15. A server can ask it only of clients that offer
-     * client_max_window_bits; others are accepted with 15. */
+    /* What we ask of the peer's, 8 to 15; 15. 8 asks for 9, since peers with zlib fail on 8. A
+     * server can ask it only of clients that offer client_max_window_bits; others are accepted with
+     * 15. */
     int peer_window_bits;
     bool no_context_takeover;      /* DEDICATED: we do not refer back to earlier messages */
     bool peer_no_context_takeover; /* DEDICATED: we ask the same of the peer */

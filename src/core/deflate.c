@@ -507,11 +507,15 @@ static bool settle_config(struct pirn_deflate_config *config)
     config->peer_no_context_takeover |= shared;
     if (config->threshold_bytes == 0)
         config->threshold_bytes = PIRN_DEFAULT_DEFLATE_THRESHOLD_BYTES;
+    /* Peers with zlib take 8 for an answer, and fail then. An inflater needs no less for it. */
+    if (config->peer_window_bits == 8)
+        config->peer_window_bits = PIRN__DEFLATE_BITS_MIN;
     return settle(&config->level, 1, 1, 9) &&
            settle(&config->window_bits, shared ? 15 : 12, PIRN__DEFLATE_BITS_MIN,
                   PIRN__DEFLATE_BITS_MAX) &&
            settle(&config->mem_level, shared ? 8 : 5, 1, 9) &&
-           settle(&config->peer_window_bits, PIRN__DEFLATE_BITS_MAX, 8, PIRN__DEFLATE_BITS_MAX);
+           settle(&config->peer_window_bits, PIRN__DEFLATE_BITS_MAX, PIRN__DEFLATE_BITS_MIN,
+                  PIRN__DEFLATE_BITS_MAX);
 }
 
 int pirn_deflate_init(struct pirn_deflate *deflate, const struct pirn_deflate_config *config,
