@@ -26,7 +26,7 @@ struct pirn__dial_target {
     struct pirn_str host; /* a name or an address; an IPv6 address without brackets */
     uint16_t port;
     struct pirn_str unix_path;        /* a unix-domain socket instead, "@name" for an abstract one;
-                                       * {NULL, 0} for none. Then host and proxy are not looked at */
+                                       * {NULL, 0}: none. Else host and proxy are not looked at */
     const struct pirn__proxy *proxy;  /* NULL for none */
     uint32_t resolve_timeout_ms;      /* of one look-up; through some proxies there are two */
     uint32_t connect_timeout_ms;      /* of all addresses together */
