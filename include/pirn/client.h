@@ -116,7 +116,7 @@ struct pirn_client_config {
     const char *unix_path; /* connects to this socket in place of the URL's host and port; "@name":
                             * abstract (Linux) */
     const char *proxy;     /* "http://[user:password@]host:port", also socks4a, socks5, socks5h;
-                            * NULL: by the environment (pirn(7)); "": none */
+                            * NULL: by http_proxy, https_proxy, all_proxy, no_proxy; "": none */
     struct pirn_tls *tls;  /* for wss; NULL: one of the client's own with the defaults */
 
     const struct pirn_str *subprotocols; /* best first */

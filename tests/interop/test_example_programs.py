@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The examples chat, gate, drain, core_client and announce do what their first lines say."""
+"""The examples chat, gate, drain, core_client, follow, ask and announce do what their first lines say."""
 
 import pathlib
 import subprocess
@@ -148,6 +148,46 @@ class CoreClient(unittest.TestCase):
             client = self.run_client(chat.port)
             self.assertEqual((client.returncode, client.stdout), (1, ""))
             self.assertIn("400", client.stderr)
+
+
+class Ask(unittest.TestCase):
+    def ask(self, url, *arguments):
+        return subprocess.run([BUILD / "examples" / "ask", url, *arguments], capture_output=True,
+                              text=True, timeout=PATIENCE, check=False)
+
+    def test_it_prints_the_answer(self):
+        with Server() as server:
+            asked = self.ask(f"ws://127.0.0.1:{server.port}/", "grüße")
+            self.assertEqual((asked.returncode, asked.stdout, asked.stderr), (0, "grüße\n", ""))
+
+    def test_it_says_why_not(self):
+        with Example("chat") as chat:
+            url = f"ws://127.0.0.1:{chat.port}/garden"
+            asked = self.ask(url)
+            self.assertEqual((asked.returncode, asked.stdout), (1, ""))
+            self.assertEqual(asked.stderr, f"{url}: http: 400 Bad Request instead of 101\n")
+            asked = self.ask(url + "?nick=ada", "x" * 5000)
+            self.assertEqual((asked.returncode, asked.stdout), (0, "ada has come\n"))
+
+
+class Follow(unittest.TestCase):
+    def test_it_comes_back(self):
+        with Server() as server:
+            port = server.port
+            url = f"ws://127.0.0.1:{port}/"
+            follow = subprocess.Popen([BUILD / "examples" / "follow", url, "hello"], text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.addCleanup(follow.kill)
+            self.addCleanup(follow.stdout.close)
+            self.addCleanup(follow.stderr.close)
+            self.assertEqual(follow.stdout.readline(), "hello\n")
+            self.assertEqual(follow.stderr.readline(), f"open: {url}\n")
+        self.assertIn("1001", follow.stderr.readline())
+        self.assertIn("wait: ", follow.stderr.readline())
+        with Server("--port", str(port)):
+            self.assertEqual(follow.stdout.readline(), "hello\n")
+        follow.kill()
+        follow.wait(timeout=PATIENCE)
 
 
 class Announce(unittest.TestCase):
