@@ -70,7 +70,7 @@ class Server(Process):
             options = ("--port", "0", *options)
         super().__init__(PIRN, "serve", *options)
         self.url = self.ready.removeprefix("listening on ")
-        if self.url.startswith("ws://"):
+        if self.url.startswith(("ws://", "wss://")):
             self.port = int(self.url.removesuffix("/").rpartition(":")[2])
 
     def rss(self):
