@@ -11,6 +11,7 @@
 #include <pirn/core.h>
 
 #include "instructions.h"
+#include "toy_extensions.h"
 
 static char text[4096];
 static struct pirn_header headers[PIRN_HTTP_MAX_HEADERS];
@@ -122,6 +123,20 @@ static void many_offers(size_t size)
     read_list(value);
 }
 
+/* Offers of one that is ours but is never met, and of others. */
+static void many_fallbacks(size_t size)
+{
+    struct toy_rot rot;
+    const struct pirn_extension *const ours[] = {&rot.extension};
+    struct pirn_http_head head;
+    struct pirn_extension_state states[4];
+    char answer[8];
+    toy_rot_init(&rot);
+    feed(&head, make_head("Sec-WebSocket-Extensions: ", "x-rot; by=77, x,", size), sizeof text);
+    pirn_extension_accept(ours, 1, &(struct pirn_handshake){.request = &head}, states,
+                          sizeof states, answer, sizeof answer);
+}
+
 static void many_cookies(size_t size)
 {
     struct pirn_http_head head;
@@ -144,6 +159,7 @@ static const struct {
     {"quotes", many_quotes},
     {"semicolons", many_parameters},
     {"offers", many_offers},
+    {"offers that are not met", many_fallbacks},
     {"cookies", many_cookies},
 };
 
