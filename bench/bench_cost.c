@@ -177,6 +177,16 @@ static size_t echo_batch(void)
     return BATCH;
 }
 
+/* A message that comes alone. */
+static size_t echo_one(void)
+{
+    uint8_t back[22];
+    client_write(client, wire, 26);
+    pirn_loop_dispatch(loop);
+    client_read(client, back, sizeof back);
+    return 1;
+}
+
 /* From accept to close. */
 static size_t connection(void)
 {
@@ -202,6 +212,7 @@ static void count_net(void)
     client = connect_client();
     fill_wire(20, KIND_BINARY);
     count("echo-20-of-16", echo_batch);
+    count("echo-20-alone", echo_one);
     count("connection", connection);
     client_close(client);
     pirn_server_free(server);

@@ -16,7 +16,7 @@
 
 #include "support.h"
 
-enum { BUFFER_BYTES = 256 << 10, READY_MAX = 256, BACKLOG = 4096 };
+enum { BUFFER_BYTES = 260 << 10, READY_MAX = 256, BACKLOG = 4096 };
 
 struct peer {
     int fd;

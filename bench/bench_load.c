@@ -33,7 +33,7 @@
 #include "process.h"
 #include "support.h"
 
-enum { RECEIVE_BYTES = 256 << 10, READY_MAX = 256, COMPRESSED = 4 };
+enum { RECEIVE_BYTES = 260 << 10, READY_MAX = 256, COMPRESSED = 4 };
 
 static struct {
     long port, connections, outstanding, size, raw, deflate, server, warm_up, run, messages;

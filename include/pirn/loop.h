@@ -21,7 +21,7 @@ enum pirn_loop_backend { PIRN_LOOP_DEFAULT, PIRN_LOOP_EPOLL, PIRN_LOOP_POLL };
 /* Zero in any field means its default. Copied. */
 struct pirn_loop_config {
     enum pirn_loop_backend backend; /* epoll where there is one */
-    size_t receive_buffer_bytes;    /* one for all connections; 256 KiB; 4 KiB to 16 MiB. A readable
+    size_t receive_buffer_bytes;    /* one for all connections; 260 KiB; 4 KiB to 16 MiB. A readable
                                      * event handles at most this much, then comes the next */
     pirn_realloc_fn *realloc;       /* all memory of the loop and what belongs to it; realloc(3). A
                                      * program that posts from other threads needs one that they may

@@ -314,7 +314,8 @@ static void add_waiting(struct pirn_conn *conn, struct batch *batch)
 {
     struct pirn__busy *busy = pirn__conn_busy(conn);
     struct pirn__chunk *first = busy->first;
-    *batch = (struct batch){.count = 0};
+    batch->count = 0; /* and not all of its pieces, which would cost more than the rest */
+    batch->bytes = batch->head = 0;
     if (busy->control) {
         batch->head = first ? rest_of_frame(first) : 0;
         if (batch->head > 0)

@@ -19,7 +19,9 @@ enum { ASKED = PIRN_READABLE | PIRN_WRITABLE, WATCHED = 0x8000 };
 _Static_assert(sizeof(struct pirn_watch) <= sizeof(void *) + 8, "watch has grown");
 _Static_assert(sizeof(struct pirn_timer) <= 3 * sizeof(void *) + 8, "timer has grown");
 
-enum { RECEIVE_DEFAULT = 256 << 10, RECEIVE_MIN = 4 << 10, RECEIVE_MAX = 16 << 20 };
+/* The default is not a power of two, for messages often are, and then have no room for their
+ * headers: the last bytes would cost a read of their own. */
+enum { RECEIVE_DEFAULT = 260 << 10, RECEIVE_MIN = 4 << 10, RECEIVE_MAX = 16 << 20 };
 
 /* Where in a page the receive buffer begins. AMD's rep movsb, with which the kernel copies, takes
  * 16 times as long if the target lies 1 to 31 bytes further in its page than the source. What comes

@@ -681,7 +681,7 @@ static void ranges_are_checked(void **state)
 {
     static const struct {
         size_t bytes, expected;
-    } rows[] = {{0, 256 << 10}, {4095, 0}, {4096, 4096}, {16 << 20, 16 << 20}, {(16 << 20) + 1, 0}};
+    } rows[] = {{0, 260 << 10}, {4095, 0}, {4096, 4096}, {16 << 20, 16 << 20}, {(16 << 20) + 1, 0}};
     struct pirn_loop_config config = {.backend = *(enum pirn_loop_backend *)*state};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         config.receive_buffer_bytes = rows[i].bytes;
