@@ -192,7 +192,7 @@ static int prepare(struct pirn_client *client)
 struct pirn_client *pirn_client_new(struct pirn_loop *loop, const struct pirn_client_config *config,
                                     int *error)
 {
-    int ignored;
+    int ignored = 0;
     error = error ? error : &ignored;
     *error = config ? PIRN_E_MEMORY : PIRN_E_ARGUMENT;
     struct pirn_client *client = config ? pirn__alloc(loop, sizeof *client) : NULL;

@@ -26,32 +26,22 @@ static uint32_t decide(struct pirn_client *client, const struct pirn_retry_cause
     return pirn_retry_delay_ms(&advice, &config->backoff, attempt, random);
 }
 
-/* What happened to the network, not to the protocol: the peer may be well. */
-static bool is_loss(enum pirn_error error)
-{
-    switch ((int)error) {
-    case PIRN_E_NONE:
-    case PIRN_E_SYSTEM:
-    case PIRN_E_TERMINATED:
-    case PIRN_E_PING_TIMEOUT:
-    case PIRN_E_CLOSE_TIMEOUT:
-    case PIRN_E_EOF:
-    case PIRN_E_STALLED:
-    case PIRN_E_TLS_TRUNCATED:
-    case PIRN_E_TLS_RECORD:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* The program closed or terminated it. 1013 for a full queue is its configuration's doing. */
 static bool by_program(const struct pirn_client *client, const struct pirn_close_info *info)
 {
     bool full = info->sent_code == PIRN_CLOSE_TRY_AGAIN_LATER &&
                 client->config.conn.when_full == PIRN_FULL_CLOSE;
-    bool lost = info->error == PIRN_E_STALLED || info->error == PIRN_E_PING_TIMEOUT;
-    return info->origin == PIRN_ORIGIN_LOCAL && is_loss(info->error) && !lost && !full;
+    switch ((int)info->error) {
+    case PIRN_E_NONE:
+    case PIRN_E_TERMINATED:
+    case PIRN_E_CLOSE_TIMEOUT:
+    case PIRN_E_EOF:
+    case PIRN_E_SYSTEM:
+    case PIRN_E_TLS_TRUNCATED:
+        return info->origin == PIRN_ORIGIN_LOCAL && !full;
+    default: /* a fault, of the peer or of the machine */
+        return false;
+    }
 }
 
 /* ---- going on */
@@ -164,9 +154,7 @@ void pirn__client_lost(struct pirn_client *client, const struct pirn_close_info 
 {
     const struct pirn_reconnect_config *config = &client->config.reconnect;
     uint64_t lived_us = pirn_loop_now_us(pirn__client_loop(client)) - client->opened_us;
-    struct pirn_retry_cause cause = {.error = (int)info->error};
-    if (info->code != PIRN_CLOSE_ABNORMAL || is_loss(info->error))
-        cause.close_code = info->code;
+    struct pirn_retry_cause cause = {.close_code = info->code, .error = (int)info->error};
     if (lived_us >= (uint64_t)config->stable_ms * 1000)
         client->attempts = 0;
     client->close_code = -1;

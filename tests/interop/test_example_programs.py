@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The examples chat, gate, drain, core_client, follow, ask and announce do what their first lines say."""
+"""The examples chat, gate, drain, core_client, ask, follow, announce do as their first lines say."""
 
 import pathlib
 import subprocess

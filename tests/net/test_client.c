@@ -1,6 +1,9 @@
 /* A client and our own server: opening, talking, closing, and what it tells of that. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "guest.h"
 
@@ -50,10 +53,196 @@ static void opens_talks_and_closes(void **state)
     finish();
 }
 
+/* ---- by other ways */
+
+static void over_a_unix_socket(void **state)
+{
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/pirn-client-%d", getpid());
+    const char *const paths[] = {path, "@pirn-client-test"};
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        assert_true(stage_open_loop());
+        assert_int_equal(stage_start(NULL, &(struct pirn_listen){.unix_path = paths[i]}), 0);
+        struct pirn_client_config config = guest_config("/");
+        config.url = "ws://anything.test/x";
+        config.unix_path = paths[i];
+        guest_connect(&config);
+        guest_expect_text(guest.told.log, "connect: *");
+        assert_non_null(strstr(guest.told.log, paths[i] + 1));
+        assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "hello", 5), 0);
+        AWAIT(guest.told.messages == 1);
+        finish();
+    }
+    begin();
+    struct pirn_client_config config = guest_config("/");
+    config.unix_path = "/tmp/pirn-there-is-no-such-socket";
+    guest_open(&config);
+    guest_expect_failure(PIRN_LAYER_TCP, PIRN_E_SYSTEM, "tcp: *");
+    finish();
+}
+
+/* ---- the machine */
+
+static bool lucky;
+
+static bool random_or_not(void *context, void *out, size_t len)
+{
+    (void)context;
+    memset(out, 0x5a, len);
+    return lucky;
+}
+
+/* Without random bytes nothing leaves: no key, and no message with a weak mask (C12). */
+static void no_random_bytes(void **state)
+{
+    (void)state;
+    int error = 0;
+    begin();
+    struct pirn_client_config config = guest_config("/");
+    config.conn.endpoint.random = random_or_not;
+    lucky = false;
+    assert_null(pirn_client_new(stage.loop, &config, &error));
+    assert_int_equal(error, PIRN_E_RANDOM);
+    lucky = true;
+    guest_connect(&config);
+    lucky = false;
+    assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "x", 1), -PIRN_E_RANDOM);
+    lucky = true;
+    assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "hello", 5), 0);
+    AWAIT(guest.told.messages == 1);
+    assert_int_equal(stage.told.messages, 1);
+    guest_close();
+    guest_open(&config);
+    lucky = false;
+    guest_expect_failure(PIRN_LAYER_APPLICATION, PIRN_E_RANDOM,
+                         "application: random source failed");
+    finish();
+}
+
+static unsigned signals;
+
+static void on_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+/* The server resets while we write: an error, no SIGPIPE (S11). */
+static void no_signal(void **state)
+{
+    (void)state;
+    static char block[100000];
+    signal(SIGPIPE, on_signal);
+    begin();
+    struct pirn_client_config config = guest_config("/");
+    guest_connect(&config);
+    pirn_conn_terminate(stage.told.conn);
+    for (int i = 0; i < 20; i++) {
+        pirn_client_send(guest.client, PIRN_BINARY, block, sizeof block);
+        stage_turn();
+    }
+    AWAIT(guest.told.ends == 1);
+    assert_int_equal(guest.told.close.code, 1006);
+    assert_int_equal(guest.told.close.layer, PIRN_LAYER_TCP);
+    assert_int_equal(signals, 0);
+    signal(SIGPIPE, SIG_DFL);
+    finish();
+}
+
+/* A forked child may free its copy, and the parent's connection knows nothing of it (S12). */
+static void forks(void **state)
+{
+    (void)state;
+    for (int when = 0; when < 2; when++) {
+        int status = -1;
+        begin();
+        struct pirn_client_config config = guest_config("/");
+        guest_open(&config);
+        stage_turn();
+        if (when > 0) {
+            AWAIT(guest.told.opens == 1);
+        }
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            int result = pirn_client_send(guest.client, PIRN_TEXT, "child", 5);
+            pirn_client_free(guest.client);
+            _exit(when > 0 ? result != -PIRN_E_STATE : result != 0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        AWAIT(guest.told.opens == 1);
+        assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "parent", 6), 0);
+        AWAIT(guest.told.messages == 1);
+        assert_string_equal(guest.told.message, "parent");
+        assert_int_equal(stage.told.messages, 1);
+        finish();
+    }
+}
+
+/* The server closes, and the client answers; the server keeps TCP open (S05). */
+static void a_peer_that_stays(void **state)
+{
+    (void)state;
+    begin();
+    script_listen();
+    struct pirn_client_config config = guest_config("/");
+    guest_open(&config);
+    script_accept();
+    script_await_request();
+    script_send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Accept: ~\r\n\r\n\x88\x02\x03\xe9");
+    AWAIT(guest.told.opens == 1);
+    stage_settle();
+    assert_int_equal(guest.told.closes, 0);
+    stage_pass_ms(PIRN_DEFAULT_CLOSE_TIMEOUT_MS + 10);
+    assert_int_equal(guest.told.closes, 1);
+    assert_int_equal(guest.told.close.code, 1001);
+    assert_int_equal(guest.told.ends, 1);
+    guest_close();
+    script_close();
+    stage_close();
+}
+
+/* A peer that has gone silent is found dead by keep-alive, and the next attempt is made (S06). */
+static void a_silent_peer(void **state)
+{
+    (void)state;
+    begin();
+    script_listen();
+    struct pirn_client_config config = guest_config("/");
+    config.conn.endpoint.ping_interval_ms = 0;
+    config.reconnect.on = true;
+    guest_open(&config);
+    script_accept();
+    script_await_request();
+    script_send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Accept: ~\r\n\r\n");
+    AWAIT(guest.told.opens == 1);
+    for (int i = 0; i < 45 && guest.told.closes == 0; i++)
+        stage_pass_ms(1000);
+    assert_int_equal(guest.told.closes, 1);
+    assert_int_equal(guest.told.close.layer, PIRN_LAYER_TIMEOUT);
+    assert_int_equal(guest.told.close.error, PIRN_E_PING_TIMEOUT);
+    assert_int_equal(guest.told.ends, 0);
+    stage_pass_ms(10);
+    assert_int_equal(guest.told.attempts, 2);
+    guest_close();
+    script_close();
+    stage_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         GUEST_TEST(opens_talks_and_closes),
+        GUEST_TEST(over_a_unix_socket),
+        GUEST_TEST(no_random_bytes),
+        GUEST_TEST(no_signal),
+        GUEST_TEST(forks),
+        GUEST_TEST(a_peer_that_stays),
+        GUEST_TEST(a_silent_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
