@@ -34,11 +34,12 @@ _pirn_serve()
         --host) _pirn_words "localhost 127.0.0.1 0.0.0.0 ::1 ::" "$cur" ;;
         --unix | --cert | --key | --client-ca) _pirn_paths -f "$cur" ;;
         --tls-min) _pirn_words "1.2 1.3" "$cur" ;;
+        --deflate) _pirn_words "off shared dedicated" "$cur" ;;
         --root) _pirn_paths -d "$cur" ;;
-        --port | --max-message | --origin) COMPREPLY=() ;;
+        --port | --max-message | --origin | --deflate-threshold) COMPREPLY=() ;;
         *)
-            _pirn_words "--host --port --max-message --unix --root --any-origin --origin --cert \
-                --key --client-ca --tls-min --quiet --help" "$cur"
+            _pirn_words "--host --port --max-message --deflate --deflate-threshold --unix --root \
+                --any-origin --origin --cert --key --client-ca --tls-min --quiet --help" "$cur"
             ;;
     esac
 }

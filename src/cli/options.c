@@ -40,13 +40,14 @@ static bool take_port(struct serve_options *options, const char *value)
     return true;
 }
 
-static bool take_max_message(struct serve_options *options, const char *value)
+/* With a unit behind it, or none. */
+static bool number_of_bytes(const char *text, uint64_t *value)
 {
     static const char units[] = "kKmMgG";
     const char *end;
     uint64_t bytes;
     unsigned shift = 0;
-    if (!number(value, INT64_MAX, &bytes, &end) || bytes == 0)
+    if (!number(text, INT64_MAX, &bytes, &end))
         return false;
     const char *unit = *end ? strchr(units, *end++) : NULL;
     if (unit)
@@ -55,8 +56,52 @@ static bool take_max_message(struct serve_options *options, const char *value)
         return false;
     if (*end || bytes > (uint64_t)INT64_MAX >> shift)
         return false;
-    options->max_message_bytes = bytes << shift;
+    *value = bytes << shift;
     return true;
+}
+
+static bool take_max_message(struct serve_options *options, const char *value)
+{
+    return number_of_bytes(value, &options->max_message_bytes) && options->max_message_bytes > 0;
+}
+
+/* The windows of both sides, and what zlib needs beside a window of that size. */
+static bool take_deflate_bits(struct pirn_deflate_config *config, const char *value)
+{
+    const char *end;
+    uint64_t bits;
+    if (!number(value, 15, &bits, &end) || *end || bits < 9)
+        return false;
+    config->window_bits = config->peer_window_bits = (int)bits;
+    config->mem_level = (int)bits - 7;
+    return true;
+}
+
+static bool take_deflate(struct serve_options *options, const char *value)
+{
+    static const char *const modes[] = {
+        [PIRN_DEFLATE_OFF] = "off",
+        [PIRN_DEFLATE_SHARED] = "shared",
+        [PIRN_DEFLATE_DEDICATED] = "dedicated",
+    };
+    const char *bits = strchr(value, ':');
+    size_t len = bits ? (size_t)(bits - value) : strlen(value), mode = 0;
+    while (strlen(modes[mode]) != len || memcmp(modes[mode], value, len) != 0)
+        if (++mode == sizeof modes / sizeof *modes)
+            return false;
+    options->deflate = (struct pirn_deflate_config){
+        .mode = (enum pirn_deflate_mode)mode, .threshold_bytes = options->deflate.threshold_bytes};
+    return !bits ||
+           (mode == PIRN_DEFLATE_DEDICATED && take_deflate_bits(&options->deflate, bits + 1));
+}
+
+/* 0 is the library's default, 1 the same as none: empty messages are never compressed. */
+static bool take_deflate_threshold(struct serve_options *options, const char *value)
+{
+    uint64_t *bytes = &options->deflate.threshold_bytes;
+    bool understood = number_of_bytes(value, bytes);
+    *bytes += *bytes == 0;
+    return understood;
 }
 
 static bool take_unix(struct serve_options *options, const char *value)
@@ -138,6 +183,8 @@ static const struct option {
     {"--host", take_host, "an address"},
     {"--port", take_port, "a number from 0 to 65535"},
     {"--max-message", take_max_message, "a number of bytes, such as 65536 or 64k"},
+    {"--deflate", take_deflate, "off, shared, dedicated, or dedicated:9 to dedicated:15"},
+    {"--deflate-threshold", take_deflate_threshold, "a number of bytes, such as 256 or 4k"},
     {"--unix", take_unix, "a path"},
     {"--root", take_root, "a directory"},
     {"--any-origin", take_any_origin, NULL},
@@ -196,6 +243,14 @@ static bool tls_is_whole(const struct serve_options *options)
     return false;
 }
 
+static bool deflate_is_possible(const struct serve_options *options)
+{
+    if (options->deflate.mode == PIRN_DEFLATE_OFF || pirn_deflate_available())
+        return true;
+    fputs("pirn serve: --deflate wants zlib, which this pirn was built without\n", stderr);
+    return false;
+}
+
 static bool consistent(const struct serve_options *options)
 {
     const char *one = "--any-origin", *other = NULL;
@@ -207,12 +262,15 @@ static bool consistent(const struct serve_options *options)
         one = "--unix", other = "--port";
     if (other)
         fprintf(stderr, "pirn serve: %s and %s exclude each other\n", one, other);
-    return !other && tls_is_whole(options);
+    return !other && tls_is_whole(options) && deflate_is_possible(options);
 }
 
 bool serve_options_read(struct serve_options *options, int argc, char **argv)
 {
-    *options = (struct serve_options){.port = DEFAULT_PORT};
+    *options = (struct serve_options){
+        .port = DEFAULT_PORT,
+        .deflate.mode = pirn_deflate_available() ? PIRN_DEFLATE_SHARED : PIRN_DEFLATE_OFF,
+    };
     options->origins = calloc((size_t)argc, sizeof *options->origins);
     options->identities = calloc((size_t)argc, sizeof *options->identities);
     if (!options->origins || !options->identities) {

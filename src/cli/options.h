@@ -2,6 +2,7 @@
 #ifndef PIRN_CLI_OPTIONS_H
 #define PIRN_CLI_OPTIONS_H
 
+#include <pirn/deflate.h>
 #include <pirn/tls.h>
 
 struct serve_options {
@@ -16,6 +17,7 @@ struct serve_options {
     enum pirn_tls_version tls_min;
     bool tls_min_given;
     uint64_t max_message_bytes; /* 0: not given */
+    struct pirn_deflate_config deflate;
     uint16_t port;
     bool port_given, any_origin, quiet, help;
 };

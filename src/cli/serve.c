@@ -25,10 +25,10 @@ const char cli_serve_help[] =
     "usage: pirn serve [OPTION ...]\n"
     "\n"
     "Sends every WebSocket message back to where it came from, on every path. GET / shows\n"
-    "a page to try it, GET /pirn.js the JavaScript client. Prints its address when it is\n"
-    "ready, then a line for each connection that ended. SIGTERM and SIGINT make it close\n"
-    "all connections and end; a second one does not wait for them. SIGHUP makes it read\n"
-    "its certificates again.\n"
+    "a page to try it, GET /pirn.js the JavaScript client, GET /stats numbers as JSON.\n"
+    "Prints its address when it is ready, then a line for each connection that ended.\n"
+    "SIGTERM and SIGINT make it close all connections and end; a second one does not wait\n"
+    "for them. SIGHUP makes it read its certificates again.\n"
     "\n"
     "  --host ADDRESS        listen on this address: a number or a name; \"*\" is all of\n"
     "                        them (127.0.0.1)\n"
@@ -36,6 +36,13 @@ const char cli_serve_help[] =
     "  --unix PATH           listen on a socket in the file system instead\n"
     "  --max-message BYTES   close with 1009 when a message is larger; k, M and G behind\n"
     "                        the number mean KiB, MiB and GiB (1M)\n"
+    "  --deflate CLASS       compress for clients that can (permessage-deflate): off; shared:\n"
+    "                        nothing is kept for a connection; dedicated: windows for each\n"
+    "                        connection, smaller messages for more memory; dedicated:9 to\n"
+    "                        dedicated:15: windows of 2^9 to 2^15 bytes (shared, or off if\n"
+    "                        built without zlib)\n"
+    "  --deflate-threshold BYTES\n"
+    "                        send shorter messages uncompressed (1k)\n"
     "  --root DIRECTORY      serve the files of this directory; the page stays at / unless\n"
     "                        there is an index.html\n"
     "  --any-origin          accept browsers whatever page they show\n"
@@ -63,10 +70,14 @@ struct serve {
     bool page_at_root; /* --root has no index.html */
 };
 
+struct counts {
+    uint64_t messages_in, bytes_in, messages_out, bytes_out;
+};
+
 /* What is known of a connection until its line is printed. */
 struct session {
     uint64_t opened_us;
-    uint64_t messages_in, bytes_in, messages_out, bytes_out;
+    struct counts counts;
     struct pirn_str path, subprotocol; /* in text */
     char text[];
 };
@@ -74,19 +85,33 @@ struct session {
 /* Stands for all connections of which nothing needs to be known. */
 static struct session nobody;
 
+static struct counts of_all;
+
 /* ---- echo */
+
+static void count_in(struct counts *counts, const struct pirn_chunk *chunk)
+{
+    counts->messages_in += chunk->last;
+    counts->bytes_in += chunk->len;
+}
+
+static void count_out(struct counts *counts, const struct pirn_chunk *chunk)
+{
+    counts->messages_out += chunk->last;
+    counts->bytes_out += chunk->len;
+}
 
 static void echo(struct pirn_conn *conn, const struct pirn_chunk *chunk)
 {
     struct session *session = pirn_conn_context(conn);
-    session->messages_in += chunk->last;
-    session->bytes_in += chunk->len;
+    count_in(&session->counts, chunk);
+    count_in(&of_all, chunk);
     if (chunk->len == 0 && !chunk->last)
         return;
     int error = pirn_conn_send_back(conn, chunk->type, chunk->data, chunk->len, chunk->last);
     if (error >= 0) {
-        session->messages_out += chunk->last;
-        session->bytes_out += chunk->len;
+        count_out(&session->counts, chunk);
+        count_out(&of_all, chunk);
     } else if (error == -PIRN_E_QUEUE_FULL) {
         pirn_conn_close(conn, PIRN_CLOSE_TRY_AGAIN_LATER, PIRN_STR("echoes are not read"));
     } else if (error != -PIRN_E_CLOSED) {
@@ -98,12 +123,13 @@ static void print_ending(struct pirn_conn *conn, const struct session *session,
                          const struct pirn_close_info *info)
 {
     char peer[64];
+    const struct counts *counts = &session->counts;
     uint64_t open_us = pirn_loop_now_us(pirn_conn_loop(conn)) - session->opened_us;
     printf("%s %.*s %.3f s, in %llu messages %llu bytes, out %llu messages %llu bytes, %s\n",
            pirn_conn_peer(conn, peer, sizeof peer), (int)session->path.len, session->path.data,
-           (double)open_us / 1e6, (unsigned long long)session->messages_in,
-           (unsigned long long)session->bytes_in, (unsigned long long)session->messages_out,
-           (unsigned long long)session->bytes_out, info->text);
+           (double)open_us / 1e6, (unsigned long long)counts->messages_in,
+           (unsigned long long)counts->bytes_in, (unsigned long long)counts->messages_out,
+           (unsigned long long)counts->bytes_out, info->text);
 }
 
 static void on_close(struct pirn_conn *conn, const struct pirn_close_info *info)
@@ -187,6 +213,28 @@ static void reply_text(struct pirn_request *request, const char *type, const cha
         pirn_request_reject(request, 405, &allow, 1, NULL);
 }
 
+static void reply_stats(const struct serve *serve, struct pirn_request *request)
+{
+    static const char form[] =
+        "{\"connections\":%zu,\"opened\":%llu,\n"
+        "\"received\":{\"messages\":%llu,\"bytes\":%llu},\n"
+        "\"sent\":{\"messages\":%llu,\"bytes\":%llu},\n"
+        "\"deflate\":{"
+        "\"received\":{\"messages\":%llu,\"bytes\":%llu,\"wire_bytes\":%llu},\n"
+        "\"sent\":{\"messages\":%llu,\"bytes\":%llu,\"wire_bytes\":%llu}}}\n";
+    typedef unsigned long long count;
+    const struct pirn_stats stats = pirn_server_stats(serve->server);
+    const struct pirn_deflate_totals *packed = &stats.deflate;
+    char text[sizeof form + 11 * 20];
+    int len = snprintf(text, sizeof text, form, pirn_server_connections(serve->server),
+                       (count)stats.opened, (count)of_all.messages_in, (count)of_all.bytes_in,
+                       (count)of_all.messages_out, (count)of_all.bytes_out,
+                       (count)packed->received_messages, (count)packed->received_bytes,
+                       (count)packed->received_wire_bytes, (count)packed->sent_messages,
+                       (count)packed->sent_bytes, (count)packed->sent_wire_bytes);
+    reply_text(request, "application/json", text, (size_t)len);
+}
+
 static void on_request(struct pirn_request *request, void *context)
 {
     const struct serve *serve = context;
@@ -199,6 +247,8 @@ static void on_request(struct pirn_request *request, void *context)
         reply_text(request, "text/html; charset=utf-8", serve->page, serve->page_len);
     else if (has_page && pirn_str_equal(path, PIRN_STR("/pirn.js")))
         reply_text(request, "text/javascript; charset=utf-8", page_client, strlen(page_client));
+    else if (has_page && pirn_str_equal(path, PIRN_STR("/stats")))
+        reply_stats(serve, request);
     else if (root)
         pirn_request_file(request, root);
 }
@@ -305,6 +355,7 @@ static struct pirn_server *make_server(struct serve *serve, const struct pirn_ro
     struct pirn_server_config config = {
         .conn.keep_peer = !options->quiet,
         .conn.endpoint.max_message_bytes = options->max_message_bytes,
+        .conn.deflate = options->deflate,
         .conn.handlers = {.on_chunk = echo, .on_close = on_close},
         .routes = route,
         .route_count = 1,

@@ -1,6 +1,7 @@
 """What the tests in Python share: a `pirn serve` for each, and sockets without a library."""
 
 import base64
+import json
 import os
 import pathlib
 import queue
@@ -10,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+import urllib.request
 
 BUILD = pathlib.Path(os.environ.get("PIRN_BUILD_DIR", "build"))
 PIRN = BUILD / "pirn"
@@ -80,6 +82,12 @@ class Server(Process):
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def stats(server):
+    """What `pirn serve` has counted."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/stats", timeout=PATIENCE) as reply:
+        return json.load(reply)
 
 
 def request_head(path="/", *headers, method="GET", version="HTTP/1.1"):

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
-from serving import PATIENCE, PIRN, TEXT, Process, Raw, Server, close_frame, frame
+from serving import BINARY, PATIENCE, PIRN, TEXT, Process, Raw, Server, close_frame, frame
+from serving import request_head, stats, upgrade_headers
 
 
 def run(*options):
@@ -40,6 +41,13 @@ class Refuses(unittest.TestCase):
             ("not 'k'", "--max-message", "k"),
             ("not '9223372036854775808'", "--max-message", "9223372036854775808"),
             ("not '8589934592G'", "--max-message", "8589934592G"),
+            ("not 'yes'", "--deflate=yes"),
+            ("not 'shared:9'", "--deflate=shared:9"),
+            ("not 'dedicated:'", "--deflate", "dedicated:"),
+            ("not 'dedicated:8'", "--deflate", "dedicated:8"),
+            ("not 'dedicated:16'", "--deflate", "dedicated:16"),
+            ("not 'dedicated:9x'", "--deflate", "dedicated:9x"),
+            ("not 'k'", "--deflate-threshold", "k"),
             ("not 'example.org'", "--origin", "example.org"),
             ("not 'https://example.org/'", "--origin", "https://example.org/"),
             ("exclude each other", "--any-origin", "--origin", "https://example.org"),
@@ -123,6 +131,25 @@ class Serves(unittest.TestCase):
             self.assertNotIn("\x1b", line)
             server.signal()
             self.assertIsNone(server.line())
+
+    def test_stats(self):
+        """One message comes compressed, as a stored block; it is too short to go back so."""
+        offer = "Sec-WebSocket-Extensions: permessage-deflate"
+        with Server("--quiet", "--deflate-threshold", "1") as server:
+            self.assertEqual((stats(server)["connections"], stats(server)["opened"]), (0, 0))
+            with Raw(server) as raw:
+                raw.send(request_head("/", *upgrade_headers(server.port, offer)))
+                self.assertIn("permessage-deflate", raw.read_head())
+                raw.send(frame(0x40 | TEXT, b"\x00\x05\x00\xfa\xffHello\x00"))
+                raw.send(frame(BINARY, b"plain"))
+                self.assertEqual(raw.read_frame(), (TEXT, b"Hello"))
+                self.assertEqual(raw.read_frame(), (BINARY, b"plain"))
+                now = stats(server)
+        self.assertEqual((now["connections"], now["opened"]), (1, 1))
+        self.assertEqual(now["received"], {"messages": 2, "bytes": 10})
+        self.assertEqual(now["sent"], {"messages": 2, "bytes": 10})
+        self.assertEqual(now["deflate"]["received"], {"messages": 1, "bytes": 5, "wire_bytes": 11})
+        self.assertEqual(now["deflate"]["sent"], {"messages": 0, "bytes": 0, "wire_bytes": 0})
 
     def test_max_message(self):
         for option, limit in (("100", 100), ("1k", 1024), ("2K", 2048), ("2M", 2 << 20)):

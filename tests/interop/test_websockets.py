@@ -51,14 +51,14 @@ class Client(unittest.IsolatedAsyncioTestCase):
 
     async def test_offers(self):
         """Compression is asked for by default, and not there."""
-        with Server() as server:
+        with Server("--deflate=off") as server:
             async with self.connect(server, subprotocols=["mqtt", "wamp"]) as socket:
                 self.assertEqual(socket.subprotocol, "mqtt")
                 self.assertEqual(socket.extensions, [])
 
     async def test_too_big(self):
         with Server("--max-message", "1000") as server:
-            async with self.connect(server) as socket:
+            async with self.connect(server, compression=None) as socket:
                 await socket.send("x" * 1001)
                 code, reason = await self.ending(socket)
                 self.assertEqual(code, 1009)
