@@ -88,11 +88,11 @@ static void dates_are_read(void **state)
     }
 }
 
-/* Every day of 800 years against libc. */
+/* Every thirteenth day of 800 years against libc. */
 static void days_are_counted_right(void **state)
 {
     (void)state;
-    for (int64_t day = -134774; day < 160000; day += 1) {
+    for (int64_t day = -134774; day < 160000; day += 13) {
         char text[64];
         time_t seconds = (time_t)(day * 86400 + 3723);
         struct tm parts;
