@@ -53,7 +53,7 @@ read_ascii(client ${CLIENT})
 hash_of_element(style "<style>" "</style>")
 hash_of_element(script "<script type=\"module\">" "</script>")
 string(CONCAT policy "default-src 'none'; style-src ${style}; script-src 'self' ${script}; "
-       "img-src data:; connect-src ws: wss:; base-uri 'none'; form-action 'none'; "
+       "img-src data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; "
        "frame-ancestors 'none'")
 
 set(cut "@CLOSE_CODES@")

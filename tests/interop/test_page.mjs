@@ -32,7 +32,7 @@ async function withPage(test, { options = [], crashes = false, before, ...contex
         page.on('console', message => troubles.push(message.text()));
         page.on('pageerror', error => troubles.push(error.message));
         page.on('request', request => {
-            const known = [origin, origin + 'pirn.js'].includes(request.url());
+            const known = [origin, origin + 'pirn.js', origin + 'stats'].includes(request.url());
             if (!known && !request.url().startsWith('data:'))
                 troubles.push('asks for ' + request.url());
         });
@@ -203,6 +203,28 @@ const keyboard = () => withPage(async page => {
     assert.equal(await page.innerText('#agreed'), 'mqtt');
 });
 
+// The ratio is that of all that passed, as the server counts it.
+const compression = () => withPage(async (page, server) => {
+    assert.equal(await page.innerText('#deflate'), 'on');
+    await say(page, 'compress me '.repeat(500));
+    await echoed(page, 1);
+    await page.waitForFunction(() => /: 1$/.test(document.getElementById('deflate').textContent));
+    const { deflate } = await (await fetch(`http://localhost:${server.port}/stats`)).json();
+    assert.equal(deflate.received.messages, 1);
+    assert.deepEqual([deflate.received.bytes, deflate.sent.bytes], [6000, 6000]);
+    const ratio = 12000 / (deflate.received.wire_bytes + deflate.sent.wire_bytes);
+    assert.ok(ratio > 20);
+    assert.equal(await page.innerText('#deflate'), `on, ${ratio.toFixed(1)} : 1`);
+    for (let i = 0; i < 8; i++) await say(page, JSON.stringify({ i, at: Math.random() }));
+    await echoed(page, 9);
+    await page.focus('#text');
+    await picture(page, 'compression');
+});
+
+const noCompression = () => withPage(async page => {
+    assert.equal(await page.innerText('#deflate'), 'off');
+}, { options: ['--deflate=off'] });
+
 const narrow = () => withPage(async page => {
     await conversation(page);
     const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
@@ -210,4 +232,4 @@ const narrow = () => withPage(async page => {
     await picture(page, 'narrow');
 }, { viewport: { width: 400, height: 860 } });
 
-await run({ session, ending, returning, tooBig, keyboard, narrow });
+await run({ session, ending, returning, tooBig, keyboard, compression, noCompression, narrow });
