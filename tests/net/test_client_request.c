@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <pirn/tls.h>
+
 #include "guest.h"
 
 #define S101 "HTTP/1.1 101 Switching Protocols\r\n"
@@ -371,6 +373,8 @@ static void jar(void **state)
 static void answers_a_challenge(void **state)
 {
     (void)state;
+    if (!pirn_tls_available()) /* whose hash functions Digest takes */
+        skip();
     begin();
     struct pirn_client_config config = guest_config("/secret?x");
     config.user = "ada";
@@ -396,6 +400,8 @@ static void answers_a_challenge(void **state)
 static void answers_it_once(void **state)
 {
     (void)state;
+    if (!pirn_tls_available()) /* whose hash functions Digest takes */
+        skip();
     begin();
     struct pirn_client_config config = guest_config("/");
     config.user = "ada";
