@@ -115,12 +115,16 @@ static bool has_large_chunk(const struct pirn_conn *conn)
            (conn->flags & PIRN__AT_WORK && !shared->chunk_lent);
 }
 
-/* Room for a frame of len bytes that got no shorter, as far as one chunk goes. */
+/* Room for a frame of len bytes that got no shorter, as far as one chunk goes. Mostly a fraction of
+ * it is used; so what waits gives back the rest. */
 static uint8_t *reserve(struct pirn_conn *conn, size_t len)
 {
     size_t cap = has_large_chunk(conn) ? pirn__conn_shared(conn)->chunk->cap : OWN_CHUNK_BYTES;
-    size_t need = len < cap ? len + len / 64 + PIRN_ENCODE_MIN : cap;
-    return pirn__conn_reserve(conn, need < cap ? need : cap);
+    size_t worst = len < cap ? len + len / 64 + PIRN_ENCODE_MIN : cap;
+    size_t need = worst < cap ? worst : cap;
+    if (pirn__conn_room(conn) < need)
+        pirn__conn_trim(conn);
+    return pirn__conn_reserve(conn, need);
 }
 
 /* Errors of encode() after which the message cannot be ended. */

@@ -114,13 +114,11 @@ static void drop_queue(struct pirn_conn *conn)
 
 /* ---- filling */
 
-/* Extensions reserve for the worst and often need a fraction: what waits for long keeps no more
- * than it needs. */
-static void trim_last(struct pirn_conn *conn)
+void pirn__conn_trim(struct pirn_conn *conn)
 {
     struct pirn__busy *busy = pirn__conn_busy(conn);
     struct pirn__chunk **link = &busy->first, *last = busy->last;
-    if (!last || last == pirn__conn_shared(conn)->chunk || chunk_room(last) < last->len)
+    if (!last || last == pirn__conn_shared(conn)->chunk || last->len == 0)
         return;
     while (*link != last)
         link = &(*link)->next;
@@ -139,8 +137,6 @@ static uint8_t *make_room(struct pirn_conn *conn, size_t need)
         struct pirn__chunk *chunk;
         if (busy->queued == 0)
             drop_queue(conn);
-        if (conn->flags & PIRN__EXTENDED)
-            trim_last(conn);
         chunk = next_chunk(conn, need);
         if (!chunk)
             return NULL;

@@ -242,6 +242,9 @@ void pirn__conn_take_stash(struct pirn_conn *conn);
 uint8_t *pirn__conn_reserve(struct pirn_conn *conn, size_t need);
 void pirn__conn_commit(struct pirn_conn *conn, size_t len);
 
+/* Gives back the room at the end of a queue, when there is not enough. */
+void pirn__conn_trim(struct pirn_conn *conn);
+
 /* How much room there is where the last reservation lies. */
 size_t pirn__conn_room(const struct pirn_conn *conn);
 
