@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The examples chat, gate, drain, core_client, ask, follow, announce do as their first lines say."""
+"""The example programs do as their first lines say; echo and foreign_loop have their own tests."""
 
 import pathlib
 import subprocess

@@ -1,0 +1,122 @@
+/* A client for servers that echo: sends messages of many sizes, text and binary, in fragments too,
+ * checks what comes back, and closes. For tests with servers of others.
+ *
+ *     echo_client URL [off|shared|dedicated [SUBPROTOCOL [COUNT [CA]]]]
+ *
+ * Prints what was agreed on, and how it ended.
+ */
+#include <pirn/client.h>
+#include <pirn/tls.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t sizes[] = {0,     1,     125,   126,    127,     1000,   4096,
+                               65535, 65536, 65537, 200000, 1 << 20, 3000000};
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+static struct {
+    unsigned sent, received, count; /* messages */
+    char *data;
+    size_t len;
+} talk;
+
+/* The number-th message, made anew each time: text and binary in turn, some of it repeats. */
+static enum pirn_opcode make(unsigned number)
+{
+    uint32_t state = number * 2654435761u + 1;
+    enum pirn_opcode type = number % 2 ? PIRN_TEXT : PIRN_BINARY;
+    talk.len = number < 2 * SIZES ? sizes[number / 2] : number % 3000;
+    for (size_t i = 0; i < talk.len; i++) {
+        state = state * 1664525 + 1013904223;
+        uint8_t byte = (uint8_t)(state >> 24);
+        talk.data[i] = (char)(type == PIRN_TEXT ? 'a' + byte % 4 : i % 64 < 32 ? byte : 0);
+    }
+    return type;
+}
+
+/* As many as the connection likes, every third in two fragments. */
+static void send_more(struct pirn_conn *conn)
+{
+    int result = 0;
+    while (result == 0 && talk.sent < talk.count && talk.sent < talk.received + 64) {
+        enum pirn_opcode type = make(talk.sent);
+        size_t first = talk.sent % 3 ? talk.len : talk.len / 2;
+        result = pirn_conn_send_fragment(conn, type, talk.data, first, talk.sent % 3);
+        if (result >= 0 && talk.sent % 3 == 0)
+            result = pirn_conn_send_fragment(conn, type, talk.data + first, talk.len - first, true);
+        talk.sent += result >= 0;
+    }
+    if (result < 0 && result != -PIRN_E_QUEUE_FULL) {
+        fprintf(stderr, "cannot send: %s\n", pirn_error_text(result));
+        exit(1);
+    }
+}
+
+static void on_open(struct pirn_conn *conn)
+{
+    struct pirn_str subprotocol = pirn_conn_subprotocol(conn);
+    printf("open \"%.*s\" \"%s\"\n", (int)subprotocol.len, subprotocol.len ? subprotocol.data : "",
+           pirn_client_extensions(pirn_client_of(conn)));
+    send_more(conn);
+}
+
+static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len)
+{
+    enum pirn_opcode expected = make(talk.received);
+    if (type != expected || len != talk.len || (len && memcmp(data, talk.data, len) != 0)) {
+        fprintf(stderr, "message %u: %zu bytes came back as %zu others\n", talk.received, talk.len,
+                len);
+        exit(1);
+    }
+    if (++talk.received == talk.count)
+        pirn_conn_close(conn, PIRN_CLOSE_NORMAL, PIRN_STR("done"));
+    else
+        send_more(conn);
+}
+
+static void on_end(struct pirn_client *client, const struct pirn_close_info *info)
+{
+    (void)client;
+    printf("%u messages, %s\n", talk.received, info->text);
+}
+
+static enum pirn_deflate_mode mode_of(const char *name)
+{
+    if (strcmp(name, "shared") == 0)
+        return PIRN_DEFLATE_SHARED;
+    return strcmp(name, "dedicated") == 0 ? PIRN_DEFLATE_DEDICATED : PIRN_DEFLATE_OFF;
+}
+
+int main(int argc, char **argv)
+{
+    const struct pirn_tls_config trust = {.ca.file = argc > 5 ? argv[5] : NULL};
+    struct pirn_tls *tls = argc > 5 ? pirn_tls_new(PIRN_CLIENT, &trust, NULL, 0) : NULL;
+    struct pirn_str subprotocol = pirn_cstr(argc > 3 ? argv[3] : "");
+    const struct pirn_client_config config = {
+        .conn.handlers = {.on_open = on_open, .on_message = on_message, .on_drain = send_more},
+        .conn.deflate = {.mode = mode_of(argc > 2 ? argv[2] : "off"), .threshold_bytes = 1},
+        .url = argc > 1 ? argv[1] : "",
+        .proxy = "",
+        .tls = tls,
+        .subprotocols = &subprotocol,
+        .subprotocol_count = subprotocol.len > 0,
+        .on_end = on_end,
+    };
+    int error = PIRN_E_MEMORY;
+    struct pirn_loop *loop = pirn_loop_new(NULL);
+    struct pirn_client *client = loop ? pirn_client_new(loop, &config, &error) : NULL;
+    talk.count = argc > 4 ? (unsigned)atoi(argv[4]) : 1000;
+    talk.data = malloc(sizes[SIZES - 1]);
+    if (!client || !talk.data) {
+        fprintf(stderr, "%s\n", pirn_error_text(error));
+        return 1;
+    }
+    pirn_loop_run(loop);
+    pirn_client_free(client);
+    pirn_loop_free(loop);
+    pirn_tls_free(tls);
+    free(talk.data);
+    return talk.received != talk.count;
+}
