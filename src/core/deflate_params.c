@@ -4,9 +4,10 @@
  * whether it is there and how many bits it names. What is wrong with it is a text for a client; a
  * server just declines.
  *
- * A client that asks something of the server adds a second offer without it, so that it gets
- * compression from servers that cannot do it. An answer that lacks what the first offer asked for
- * answers the second one therefore, and every well-formed answer is one to something we offered.
+ * A client that asks something of the server, or tells it a size, adds a second offer without it,
+ * so that it gets compression from servers that cannot do it. An answer that lacks what the first
+ * offer asked for answers the second one therefore, and every well-formed answer is one to
+ * something we offered.
  *
  * A server answers what it was asked, and no more of its own than its configuration wants: there
  * are clients that fail on parameters which they did not offer, though they must not; and clients
@@ -125,13 +126,14 @@ bool pirn__deflate_offer(const struct pirn_extension *extension, unsigned index,
 {
     const struct pirn_deflate_config *config = config_of(extension);
     bool asks_window = config->peer_window_bits < PIRN__DEFLATE_BITS_MAX;
-    bool asks = asks_window || config->peer_no_context_takeover;
+    bool tells_window = config->window_bits < PIRN__DEFLATE_BITS_MAX;
+    bool asks = asks_window || config->peer_no_context_takeover || tells_window;
     if (index > (asks ? 1 : 0))
         return false;
     begin(offer, extension);
-    /* The value tells the server that it needs no larger window, whatever it answers. */
-    add(offer, CLIENT_MAX_WINDOW_BITS,
-        config->window_bits < PIRN__DEFLATE_BITS_MAX ? config->window_bits : 0);
+    /* The value tells the server that it needs no larger window, whatever it answers. npm ws
+     * refuses the offer, and the handshake with it, when it is configured for a larger one. */
+    add(offer, CLIENT_MAX_WINDOW_BITS, index == 0 && tells_window ? config->window_bits : 0);
     if (config->no_context_takeover)
         add(offer, CLIENT_NO_CONTEXT_TAKEOVER, 0);
     if (index == 0 && config->peer_no_context_takeover)
