@@ -44,7 +44,7 @@ async function whatAServerMayAskFor() {
                 serverMaxWindowBits: bits, clientMaxWindowBits: bits
             };
             for (const mode of ['shared', 'dedicated'])
-                await talk({ perMessageDeflate }, mode, '', '200');
+                await talk({ perMessageDeflate }, mode, '', '60');
         }
 }
 
