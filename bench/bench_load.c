@@ -1,15 +1,15 @@
 /* bench_load: keeps an echo server busy, and measures it.
  *
  *     bench_load --port PORT [--connections N] [--outstanding N] [--size BYTES]
- *                [--kind binary|ascii|text|json] [--deflate | --raw] [--server PID]
+ *                [--kind binary|ascii|text|json] [--deflate | --raw] [--tls] [--server PID]
  *                [--warm-up MS] [--run MS | --messages N]
  *
  * Every connection has as many messages on their way as --outstanding says: each echo that is whole
  * is answered by a new message, and what one read completes is sent by one write. Each echo is
  * compared with what was sent; it may come in fragments. --raw is for bench_floor: the same bytes
  * without a handshake, all of one value, and the echo 4 bytes shorter, as an unmasked frame is.
- * With
- * --deflate the messages are compressed beforehand, the echoes decompressed as they come.
+ * With --deflate the messages are compressed beforehand, the echoes decompressed as they come. With
+ * --tls all of it goes over TLS.
  *
  * Prints one line of JSON: messages and seconds of the run, latencies in microseconds (from the
  * write of a message to the read that completes its echo), the processor time that this program and
@@ -32,11 +32,12 @@
 #include "options.h"
 #include "process.h"
 #include "support.h"
+#include "tls.h"
 
 enum { RECEIVE_BYTES = 260 << 10, READY_MAX = 256, COMPRESSED = 4 };
 
 static struct {
-    long port, connections, outstanding, size, raw, deflate, server, warm_up, run, messages;
+    long port, connections, outstanding, size, raw, deflate, tls, server, warm_up, run, messages;
     const char *kind;
 } options = {.connections = 1, .outstanding = 1, .size = 20, .warm_up = 300, .run = 1000};
 
@@ -95,7 +96,7 @@ static ssize_t write_some(const struct conn *conn)
     size_t rest = conn->unsent - here;
     rest = rest < conn->at ? rest : conn->at;
     struct iovec pieces[2] = {{messages.frames + conn->at, here}, {messages.frames, rest}};
-    return writev(conn->fd, pieces, rest > 0 ? 2 : 1);
+    return pirn__stream_send(conn->fd, client_session(conn->fd), pieces, rest > 0 ? 2 : 1);
 }
 
 static void flush(struct conn *conn)
@@ -109,7 +110,8 @@ static void flush(struct conn *conn)
         conn->at = (conn->at + (size_t)sent) % messages_len(&messages);
         conn->unsent -= (size_t)sent;
     }
-    bool blocked = conn->unsent > 0;
+    struct pirn__tls *tls = client_session(conn->fd);
+    bool blocked = conn->unsent > 0 || (tls && pirn__tls_flush(tls) < 0);
     if (blocked != conn->blocked)
         watch(conn, EPOLL_CTL_MOD, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
     conn->blocked = blocked;
@@ -229,7 +231,8 @@ static void take_raw(struct conn *conn, const uint8_t *data, size_t len)
 static void receive(struct conn *conn)
 {
     uint64_t before = conn->received;
-    ssize_t got = read(conn->fd, receive_buffer, RECEIVE_BYTES);
+    const struct iovec room = {receive_buffer, RECEIVE_BYTES};
+    ssize_t got = pirn__stream_recv(conn->fd, client_session(conn->fd), &room, 1);
     if (got < 0 && errno == EAGAIN)
         return;
     if (got <= 0)
@@ -255,8 +258,11 @@ static void turn(void)
         struct conn *conn = ready[i].data.ptr;
         if (ready[i].events & EPOLLOUT)
             flush(conn);
+        struct pirn__tls *tls = client_session(conn->fd);
         if (ready[i].events & ~(uint32_t)EPOLLOUT)
-            receive(conn);
+            do
+                receive(conn);
+            while (tls && pirn__tls_has_input(tls));
     }
 }
 
@@ -300,6 +306,8 @@ static void open_all(void)
     for (long i = 0; i < options.connections; i++) {
         struct conn *conn = &conns[i];
         conn->fd = client_connect((uint16_t)options.port);
+        if (options.tls)
+            client_secure(conn->fd);
         if (!options.raw)
             shake_hands(conn);
         client_unblock(conn->fd);
@@ -343,6 +351,7 @@ int main(int argc, char **argv)
         {"kind", .text = &options.kind},
         {"raw", .flag = &options.raw},
         {"deflate", .flag = &options.deflate},
+        {"tls", .flag = &options.tls},
         {"server", .number = &options.server},
         {"warm-up", .number = &options.warm_up},
         {"run", .number = &options.run},

@@ -4,12 +4,17 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "support.h"
+#include "tls.h"
+
+enum { SESSIONS_MAX = 1 << 16 };
+static struct pirn__tls *sessions[SESSIONS_MAX]; /* by descriptor */
 
 int client_connect(uint16_t port)
 {
@@ -20,6 +25,61 @@ int client_connect(uint16_t port)
         fail("cannot connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     return fd;
+}
+
+struct pirn__tls *client_session(int fd)
+{
+    return fd < SESSIONS_MAX ? sessions[fd] : NULL;
+}
+
+static void await(int fd)
+{
+    struct pirn__tls *tls = client_session(fd);
+    bool writes = tls && pirn__tls_waiting(tls) > 0;
+    struct pollfd ready = {.fd = fd, .events = (short)(POLLIN | (writes ? POLLOUT : 0))};
+    poll(&ready, 1, -1);
+}
+
+void client_secure(int fd)
+{
+    static struct pirn_loop *loop;
+    static struct pirn_tls *context;
+    const struct pirn_tls_config config = {.insecure = true, .no_resumption = true};
+    char error[256] = "no TLS";
+    if (!context) {
+        loop = pirn_loop_new(NULL);
+        context = pirn_tls_new(PIRN_CLIENT, &config, error, sizeof error);
+    }
+    if (!loop || !context || fd >= SESSIONS_MAX)
+        fail(error);
+    client_unblock(fd);
+    sessions[fd] = pirn__tls_start(context, loop, fd, "localhost");
+    int result = 0;
+    while (sessions[fd] && (result = pirn__tls_handshake(sessions[fd])) == 0)
+        await(fd);
+    if (result != 1)
+        fail("no TLS handshake");
+}
+
+/* As recv(2) and send(2) that wait. */
+static ssize_t take(int fd, void *data, size_t cap)
+{
+    const struct iovec piece = {data, cap};
+    ssize_t n;
+    while ((n = pirn__stream_recv(fd, client_session(fd), &piece, 1)) < 0 && errno == EAGAIN)
+        await(fd);
+    return n;
+}
+
+static ssize_t give(int fd, const void *data, size_t len)
+{
+    const struct iovec piece = {(void *)(uintptr_t)data, len};
+    ssize_t n;
+    while ((n = pirn__stream_send(fd, client_session(fd), &piece, 1)) < 0 && errno == EAGAIN)
+        await(fd);
+    while (client_session(fd) && pirn__tls_flush(client_session(fd)) < 0 && errno == EAGAIN)
+        await(fd);
+    return n;
 }
 
 /* The key and its answer are those of RFC 6455, 1.3. */
@@ -44,7 +104,7 @@ void client_read_head(int fd, char head[CLIENT_HEAD_BYTES])
 {
     size_t len = 0;
     do {
-        ssize_t got = read(fd, head + len, CLIENT_HEAD_BYTES - 1 - len);
+        ssize_t got = take(fd, head + len, CLIENT_HEAD_BYTES - 1 - len);
         if (got <= 0)
             fail("no answer to the handshake");
         len += (size_t)got;
@@ -64,7 +124,7 @@ void client_write(int fd, const void *data, size_t len)
 {
     const char *from = data;
     while (len > 0) {
-        ssize_t sent = send(fd, from, len, MSG_NOSIGNAL);
+        ssize_t sent = give(fd, from, len);
         if (sent < 0)
             fail("cannot write");
         from += sent;
@@ -88,6 +148,10 @@ void client_unblock(int fd)
 void client_close(int fd)
 {
     const struct linger at_once = {.l_onoff = 1};
+    if (client_session(fd)) {
+        pirn__tls_free(sessions[fd]);
+        sessions[fd] = NULL;
+    }
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close(fd);
 }

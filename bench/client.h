@@ -7,6 +7,12 @@
 
 int client_connect(uint16_t port);
 
+/* From now on this socket speaks TLS, by a session that client_session() gives (NULL: plain), and
+ * does not block; the calls below wait nevertheless. No certificate is verified. */
+struct pirn__tls;
+void client_secure(int fd);
+struct pirn__tls *client_session(int fd);
+
 /* The opening handshake, in two parts so that many servers' answers can be waited for at a time. An
  * offer of extensions may be NULL; the answer's head is a string. */
 enum { CLIENT_HEAD_BYTES = 2048 };
