@@ -96,7 +96,7 @@ static ssize_t write_some(const struct conn *conn)
     size_t rest = conn->unsent - here;
     rest = rest < conn->at ? rest : conn->at;
     struct iovec pieces[2] = {{messages.frames + conn->at, here}, {messages.frames, rest}};
-    return pirn__stream_send(conn->fd, client_session(conn->fd), pieces, rest > 0 ? 2 : 1);
+    return pirn__wire_send(conn->fd, client_session(conn->fd), pieces, rest > 0 ? 2 : 1);
 }
 
 static void flush(struct conn *conn)
@@ -232,7 +232,7 @@ static void receive(struct conn *conn)
 {
     uint64_t before = conn->received;
     const struct iovec room = {receive_buffer, RECEIVE_BYTES};
-    ssize_t got = pirn__stream_recv(conn->fd, client_session(conn->fd), &room, 1);
+    ssize_t got = pirn__wire_recv(conn->fd, client_session(conn->fd), &room, 1);
     if (got < 0 && errno == EAGAIN)
         return;
     if (got <= 0)

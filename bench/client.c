@@ -66,7 +66,7 @@ static ssize_t take(int fd, void *data, size_t cap)
 {
     const struct iovec piece = {data, cap};
     ssize_t n;
-    while ((n = pirn__stream_recv(fd, client_session(fd), &piece, 1)) < 0 && errno == EAGAIN)
+    while ((n = pirn__wire_recv(fd, client_session(fd), &piece, 1)) < 0 && errno == EAGAIN)
         await(fd);
     return n;
 }
@@ -75,7 +75,7 @@ static ssize_t give(int fd, const void *data, size_t len)
 {
     const struct iovec piece = {(void *)(uintptr_t)data, len};
     ssize_t n;
-    while ((n = pirn__stream_send(fd, client_session(fd), &piece, 1)) < 0 && errno == EAGAIN)
+    while ((n = pirn__wire_send(fd, client_session(fd), &piece, 1)) < 0 && errno == EAGAIN)
         await(fd);
     while (client_session(fd) && pirn__tls_flush(client_session(fd)) < 0 && errno == EAGAIN)
         await(fd);

@@ -18,7 +18,7 @@
 static void linger(struct pirn_request *request)
 {
     request->phase = REQUEST_LINGERING;
-    pirn__stream_shutdown(request->watch.fd, request->tls);
+    pirn__wire_shutdown(request->watch.fd, request->tls);
     pirn_loop_rewatch(pirn__request_loop(request), &request->watch, PIRN_READABLE);
     pirn__request_deadline(request, LINGER_MS);
 }
@@ -73,7 +73,7 @@ static int send_out(struct pirn_request *request)
                 return -1;
             continue;
         }
-        ssize_t n = pirn__stream_send(request->watch.fd, request->tls, &rest, 1);
+        ssize_t n = pirn__wire_send(request->watch.fd, request->tls, &rest, 1);
         if (n < 0)
             return pirn__socket_would_block() ? 0 : -1;
         request->out_sent += (size_t)n;

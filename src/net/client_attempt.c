@@ -346,7 +346,7 @@ static bool send_request(struct pirn_client *client)
     while (client->request_sent < request->len) {
         struct iovec rest = {request->data + client->request_sent,
                              request->len - client->request_sent};
-        ssize_t n = pirn__stream_send(client->watch.fd, client->tls, &rest, 1);
+        ssize_t n = pirn__wire_send(client->watch.fd, client->tls, &rest, 1);
         if (n < 0)
             return !pirn__socket_would_block();
         client->request_sent += (size_t)n;

@@ -261,7 +261,7 @@ static bool receive(struct pirn_client *client)
         return false;
     }
     struct iovec room = {response->data + response->len, response->cap - response->len};
-    ssize_t n = pirn__stream_recv(client->watch.fd, client->tls, &room, 1);
+    ssize_t n = pirn__wire_recv(client->watch.fd, client->tls, &room, 1);
     if (n == 0)
         fail_ended(client);
     else if (n < 0 && !pirn__socket_would_block())

@@ -277,7 +277,7 @@ static void linger(struct pirn_conn *conn)
         return;
     }
     if (server || !heard)
-        pirn__stream_shutdown(conn->watch.fd, pirn__conn_tls(conn));
+        pirn__wire_shutdown(conn->watch.fd, pirn__conn_tls(conn));
     conn->phase = PIRN__PHASE_LINGERING;
     alarm_at(conn, close_timeout_from(conn, now_us(conn)));
 }

@@ -364,7 +364,7 @@ static size_t take_sent(struct pirn_conn *conn, const struct batch *batch, size_
 static size_t send_batch(struct pirn_conn *conn, const struct batch *batch)
 {
     ssize_t sent =
-        pirn__stream_send(conn->watch.fd, pirn__conn_tls(conn), batch->pieces, batch->count);
+        pirn__wire_send(conn->watch.fd, pirn__conn_tls(conn), batch->pieces, batch->count);
     if (sent < 0 && !pirn__socket_would_block()) {
         lose(conn, errno);
         return 0;
@@ -479,7 +479,7 @@ static void send_loans(struct pirn_conn *conn)
     for (unsigned i = 0; i < shared->loan_count; i++)
         all += shared->loans[i].len;
     int count = loan_pieces(shared, pieces);
-    ssize_t sent = pirn__stream_send(conn->watch.fd, pirn__conn_tls(conn), pieces, count);
+    ssize_t sent = pirn__wire_send(conn->watch.fd, pirn__conn_tls(conn), pieces, count);
     if (sent < 0 && !pirn__socket_would_block()) {
         lose(conn, errno);
         return;

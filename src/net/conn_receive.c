@@ -289,7 +289,7 @@ void pirn__conn_read(struct pirn_conn *conn)
         return;
     int skipped = place_input(conn, places);
     ssize_t got =
-        pirn__stream_recv(conn->watch.fd, pirn__conn_tls(conn), places + skipped, 2 - skipped);
+        pirn__wire_recv(conn->watch.fd, pirn__conn_tls(conn), places + skipped, 2 - skipped);
     if (got > 0)
         take_read(conn, places, (size_t)got);
     else

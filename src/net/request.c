@@ -340,7 +340,7 @@ static bool receive(struct pirn_request *request)
         request->input = place;
     }
     const struct iovec piece = {place, cap};
-    ssize_t n = pirn__stream_recv(request->watch.fd, request->tls, &piece, 1);
+    ssize_t n = pirn__wire_recv(request->watch.fd, request->tls, &piece, 1);
     if (n == 0 || (n < 0 && !pirn__socket_would_block())) {
         lose(request);
         return false;

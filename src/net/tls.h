@@ -1,7 +1,7 @@
 /* tls.h: TLS between a socket and who uses it: requests, connections, clients.
  *
  * A session takes the place of the socket's recv and send, with the same returns, so that both are
- * used alike: pirn__stream_recv() and so on choose. What differs: bytes may lie inside it while the
+ * used alike: pirn__wire_recv() and so on choose. What differs: bytes may lie inside it while the
  * socket is not readable (pirn__tls_has_input()), and bytes that it took may not have left yet
  * (pirn__tls_waiting()): after every call pirn__tls_events() says what to watch for. */
 #ifndef PIRN_NET_TLS_H
@@ -74,20 +74,20 @@ void pirn__tls_free(struct pirn__tls *tls);
 
 /* ---- a socket with or without TLS */
 
-static inline ssize_t pirn__stream_recv(int fd, struct pirn__tls *tls, const struct iovec *pieces,
-                                        int count)
+static inline ssize_t pirn__wire_recv(int fd, struct pirn__tls *tls, const struct iovec *pieces,
+                                      int count)
 {
     return tls ? pirn__tls_recv(tls, pieces, count) : pirn__socket_recv_pieces(fd, pieces, count);
 }
 
-static inline ssize_t pirn__stream_send(int fd, struct pirn__tls *tls, const struct iovec *pieces,
-                                        int count)
+static inline ssize_t pirn__wire_send(int fd, struct pirn__tls *tls, const struct iovec *pieces,
+                                      int count)
 {
     return tls ? pirn__tls_send(tls, pieces, count) : pirn__socket_send(fd, pieces, count);
 }
 
 /* close_notify, and then the end of our side of the stream. */
-static inline void pirn__stream_shutdown(int fd, struct pirn__tls *tls)
+static inline void pirn__wire_shutdown(int fd, struct pirn__tls *tls)
 {
     if (tls)
         pirn__tls_shutdown(tls);

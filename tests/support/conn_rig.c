@@ -359,7 +359,7 @@ void raw_write(struct rig *rig, const void *data, size_t len)
     const char *from = data;
     for (int tries = 0; len > 0 || (rig->tls && pirn__tls_flush(rig->tls) < 0); tries++) {
         const struct iovec piece = {(void *)(uintptr_t)from, len};
-        ssize_t sent = pirn__stream_send(rig->peer, rig->tls, &piece, 1);
+        ssize_t sent = pirn__wire_send(rig->peer, rig->tls, &piece, 1);
         if (sent < 0) {
             assert_true(errno == EAGAIN && tries < 100000);
             rig_turn(rig);
