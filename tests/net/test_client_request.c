@@ -1,5 +1,6 @@
 /* What a client asks for, and what it makes of redirects and challenges: who is told what. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pirn/tls.h>
@@ -455,6 +456,98 @@ static void answers_no_other(void **state)
     finish();
 }
 
+/* ---- through a proxy */
+
+/* The script is the proxy, and then the server behind it. */
+static struct pirn_client_config proxied(void)
+{
+    static char proxy[64];
+    struct pirn_client_config config = guest_config("/");
+    snprintf(proxy, sizeof proxy, "http://me:pw@127.0.0.1:%u", (unsigned)script.port);
+    config.proxy = proxy;
+    config.url = "ws://server.test:81/x";
+    config.user = "ada";
+    config.password = "secret";
+    return config;
+}
+
+static void through_a_proxy(void **state)
+{
+    (void)state;
+    begin();
+    struct pirn_client_config config = proxied();
+    ask(&config);
+    assert_memory_equal(script.request, "CONNECT server.test:81 HTTP/1.1\r\n", 33);
+    expect_header("Proxy-Authorization", "Basic bWU6cHc=");
+    expect_header("Authorization", NULL);
+    script_send("HTTP/1.1 200 Go on\r\n\r\n");
+    script.len = 0;
+    script.request[0] = '\0';
+    script_await_request();
+    assert_memory_equal(script.request, "GET /x HTTP/1.1\r\n", 17);
+    expect_header("Host", "server.test:81");
+    expect_header("Authorization", "Basic YWRhOnNlY3JldA==");
+    expect_header("Proxy-Authorization", NULL);
+    let_in();
+    assert_non_null(strstr(guest.told.log, "\nproxy: "));
+    finish();
+}
+
+static void refused_by_a_proxy(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer, *text;
+        enum pirn_error error;
+        int status;
+        bool retries;
+    } rows[] = {
+        {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+         "proxy: 407 Proxy Authentication Required", PIRN_E_PROXY_AUTHENTICATION, 407, false},
+        {"HTTP/1.1 403 Forbidden\r\n\r\n", "proxy: 403 Forbidden", PIRN_E_PROXY_REFUSED, 403,
+         false},
+        {"HTTP/1.1 502 Bad Gateway\r\n\r\n", "proxy: 502 Bad Gateway", PIRN_E_PROXY_REFUSED, 502,
+         true},
+    };
+    begin();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct pirn_client_config config = proxied();
+        config.reconnect.on = true;
+        ask(&config);
+        script_send(rows[i].answer);
+        script_drop();
+        guest_expect_failure(PIRN_LAYER_PROXY, rows[i].error, rows[i].text);
+        assert_int_equal(guest.told.failure.status, rows[i].status);
+        assert_int_equal(guest.told.failure.retries, rows[i].retries);
+        guest_close();
+    }
+    finish();
+}
+
+/* NULL means the environment, "" none whatever that says. */
+static void proxy_of_the_environment(void **state)
+{
+    (void)state;
+    begin();
+    struct pirn_client_config config = proxied();
+    setenv("http_proxy", config.proxy, 1);
+    config.proxy = NULL;
+    ask(&config);
+    assert_memory_equal(script.request, "CONNECT ", 8);
+    guest_close();
+    setenv("no_proxy", "127.0.0.1", 1);
+    config.url = guest_config("/direct").url;
+    ask(&config);
+    assert_memory_equal(script.request, "GET /direct ", 12);
+    unsetenv("no_proxy");
+    guest_close();
+    config.proxy = "";
+    ask(&config);
+    assert_memory_equal(script.request, "GET /direct ", 12);
+    unsetenv("http_proxy");
+    finish();
+}
+
 /* ---- before each attempt */
 
 static const char *token;
@@ -504,6 +597,9 @@ int main(void)
         GUEST_TEST(answers_a_challenge),
         GUEST_TEST(answers_it_once),
         GUEST_TEST(answers_no_other),
+        GUEST_TEST(through_a_proxy),
+        GUEST_TEST(refused_by_a_proxy),
+        GUEST_TEST(proxy_of_the_environment),
         GUEST_TEST(on_attempt_changes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
