@@ -1,5 +1,5 @@
-/* The contracts of pirn.js, a WebSocket that comes back: in browsers, in workers, in Node 22, and in
- * Node 20 with the class of npm `ws`. The guide is docs/guide/javascript.md. */
+/* The contracts of pirn.js, a WebSocket that comes back: in browsers, in workers, in Node 22,
+ * and in Node 20 with the class of npm `ws`. The guide is docs/guide/javascript.md. */
 
 /** When to connect again: "never"; "wait", longer each time; "once": at once if a connection was
  * lost, and then like "wait". */
@@ -38,7 +38,8 @@ export interface Ending {
  * pirn_retry_delay_ms() of pirn/backoff.h:
  *
  *     "once"            0 for attempt 1 if it was open, else like "wait"
- *     "wait"            random * ceiling; ceiling = min(maxDelay, minDelay * factor ** (attempt - 1))
+ *     "wait"            random * ceiling,
+ *                       ceiling = min(maxDelay, minDelay * factor ** (attempt - 1))
  *     1012 and 1013     5000 + random * max(25000, ceiling)
  *
  * A pure function of its arguments; random is from 0 to 1, Math.random() when not given. */
@@ -72,24 +73,27 @@ export type Params = string | string[][] | Record<string, string> | URLSearchPar
 export interface Options extends RetryOptions {
     /** The class to connect with (globalThis.WebSocket): in Node 20 that of npm `ws`. */
     WebSocket?: WebSocketClass;
-    /** Added to the query of the URL. A function, which may be async, is called for each attempt. */
+    /** Added to the query of the URL. A function, which may be async, is called for each
+     * attempt. */
     params?: Source<Params | undefined>;
-    /** From the beginning of an attempt, with the functions for URL, subprotocols and parameters, to
-     * `open` (10000). */
+    /** From the beginning of an attempt, with the functions for URL, subprotocols and
+     * parameters, to `open` (10000). */
     connectTimeout?: number;
-    /** How long a connection must have been open for the count of attempts to begin anew (10000). */
+    /** How long a connection must have been open for the count of attempts to begin anew
+     * (10000). */
     stableAfter?: number;
-    /** When the browser says that there is no network, wait for it before connecting again (true). */
+    /** When the browser says that there is no network, wait for it before connecting again
+     * (true). */
     waitOnline?: boolean;
-    /** The most that waits for a connection (1000 messages, 1 MiB), and what happens to more: "throw"
-     * lets send() throw QuotaExceededError, "oldest" drops the oldest, "newest" the new one; what is
-     * dropped comes with `drop`. A message above queueBytes never drops another. */
+    /** The most that waits for a connection (1000 messages, 1 MiB), and what happens to more:
+     * "throw" lets send() throw QuotaExceededError, "oldest" drops the oldest, "newest" the new
+     * one; what is dropped comes with `drop`. A message above queueBytes never drops another. */
     queueMessages?: number;
     queueBytes?: number;
     queuePolicy?: 'throw' | 'oldest' | 'newest';
-    /** Makes the message to send when nothing came for heartbeatInterval (30000); if then nothing
-     * comes for heartbeatTimeout (10000) the connection is given up with 3008. Any message counts as
-     * a sign of life. Without this function there is no heartbeat. */
+    /** Makes the message to send when nothing came for heartbeatInterval (30000); if then
+     * nothing comes for heartbeatTimeout (10000) the connection is given up with 3008. Any
+     * message counts as a sign of life. Without this function there is no heartbeat. */
     heartbeat?(): string | ArrayBufferLike | ArrayBufferView | Blob;
     heartbeatInterval?: number;
     heartbeatTimeout?: number;
@@ -146,10 +150,10 @@ export interface PirnEventMap {
 /** A WebSocket as browsers have it, with the same constructor, properties, methods, events and
  * exceptions, except for what is said here. Listeners stay over all connections.
  *
- * What becomes of messages: each goes to one connection at most, in the order of the calls of send()
- * (those of listeners of `open` first), so none comes twice. What waits in the queue survives a lost
- * connection. What was given to a connection that then breaks may be lost: WebSocket has no receipts;
- * the guide has a way to make some. */
+ * What becomes of messages: each goes to one connection at most, in the order of the calls of
+ * send() (those of listeners of `open` first), so none comes twice. What waits in the queue
+ * survives a lost connection. What was given to a connection that then breaks may be lost:
+ * WebSocket has no receipts; the guide has a way to make some. */
 export class PirnSocket extends EventTarget {
     static readonly CONNECTING: 0;
     static readonly OPEN: 1;
@@ -160,9 +164,9 @@ export class PirnSocket extends EventTarget {
     readonly CLOSING: 2;
     readonly CLOSED: 3;
 
-    /** Connects. Functions are called for each attempt; what they throw, or reject with, counts as
-     * an attempt that failed. When neither url nor protocols nor params is a function, what is wrong
-     * with them throws here (SyntaxError), as with WebSocket. */
+    /** Connects. Functions are called for each attempt; what they throw, or reject with, counts
+     * as an attempt that failed. When neither url nor protocols nor params is a function, what
+     * is wrong with them throws here (SyntaxError), as with WebSocket. */
     constructor(
         url: Source<string | URL>, protocols?: Source<string | string[]>, options?: Options);
 
@@ -193,17 +197,19 @@ export class PirnSocket extends EventTarget {
     /** Sends a value as JSON. */
     json(value: any): void;
 
-    /** Waits until at most `limit` bytes (0) wait to be sent. Rejects with InvalidStateError if it is
-     * closed for good before. */
+    /** Waits until at most `limit` bytes (0) wait to be sent. Rejects with InvalidStateError if
+     * it is closed for good before. */
     drained(limit?: number): Promise<void>;
 
-    /** Closes for good, as WebSocket does, with the same exceptions: the code must be 1000 or 3000
-     * to 4999 (InvalidAccessError), the reason at most 123 bytes (SyntaxError). Between attempts the
-     * `close` event comes at once, with 1005 if no code was given; the queue is not sent. */
+    /** Closes for good, as WebSocket does, with the same exceptions: the code must be 1000 or
+     * 3000 to 4999 (InvalidAccessError), the reason at most 123 bytes (SyntaxError). Between
+     * attempts the `close` event comes at once, with 1005 if no code was given; the queue is
+     * not sent. */
     close(code?: number, reason?: string): void;
 
-    /** Connects at once, whatever it was doing: leaves an open connection with 1000, does not wait
-     * for the next attempt, begins anew after close() or `giveup`. Nothing after the signal aborted. */
+    /** Connects at once, whatever it was doing: leaves an open connection with 1000, does not
+     * wait for the next attempt, begins anew after close() or `giveup`. Nothing after the
+     * signal aborted. */
     reconnect(): void;
 
     addEventListener<K extends keyof PirnEventMap>(

@@ -1,4 +1,5 @@
-// js/pirn.js on a WebSocket and a clock that the test moves: what it does at every ending, and when.
+// js/pirn.js on a WebSocket and a clock that the test moves: what it does at every ending, and
+// when.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
@@ -124,7 +125,8 @@ test('the module has at most 4 KiB and the version of Pirn', () => {
 
 const NEVER = 'never', ONCE = 'once', WAIT = 'wait', LONG = 'long';
 const RULES = [
-    [-1, NEVER], [0, NEVER], [999, NEVER], [1000, NEVER], [1001, WAIT], [1002, NEVER], [1003, NEVER],
+    [-1, NEVER], [0, NEVER], [999, NEVER], [1000, NEVER], [1001, WAIT], [1002, NEVER],
+    [1003, NEVER],
     [1004, NEVER], [1005, NEVER], [1006, ONCE], [1007, NEVER], [1008, NEVER], [1009, NEVER],
     [1010, NEVER], [1011, WAIT], [1012, LONG], [1013, LONG], [1014, WAIT], [1015, NEVER],
     [1016, NEVER], [2000, NEVER], [2999, NEVER], [3000, NEVER], [3001, NEVER], [3002, NEVER],
@@ -181,7 +183,9 @@ check('retry overrules the table', async () => {
     };
     const { events } = opened({ retry, stableAfter: 0 });
     FakeSocket.last.end(4001, 'banned');
-    assert.deepEqual(asked, [{ code: 4001, reason: 'banned', wasClean: true, wasOpen: true, attempt: 1 }]);
+    assert.deepEqual(asked, [
+        { code: 4001, reason: 'banned', wasClean: true, wasOpen: true, attempt: 1 },
+    ]);
     await again(500);
     FakeSocket.last.end(1000);
     await again(0);
@@ -800,5 +804,6 @@ test('close codes have names and meanings', () => {
     });
     const names = { 0: 'Not Defined', 1016: 'Unassigned', 3003: 'Forbidden', 3007: 'Unassigned',
         4321: 'Private Use', 65535: 'Not Defined' };
-    for (const [code, name] of Object.entries(names)) assert.equal(closeInfo(Number(code)).name, name);
+    for (const [code, name] of Object.entries(names))
+        assert.equal(closeInfo(Number(code)).name, name);
 });

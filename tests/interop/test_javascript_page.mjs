@@ -41,7 +41,8 @@ async function openPage(server, options = {}) {
 const happens = (page, event) => page.waitForFunction(
     wanted => events.at(-1) === wanted, event);
 const seen = page => page.evaluate(() => events.splice(0));
-const send = (page, ...texts) => page.evaluate(all => all.forEach(each => socket.send(each)), texts);
+const send = (page, ...texts) =>
+    page.evaluate(all => all.forEach(each => socket.send(each)), texts);
 const receives = (page, ...texts) => page.waitForFunction(
     wanted => JSON.stringify(received) === wanted, JSON.stringify(texts));
 
@@ -77,7 +78,10 @@ async function dropIn() {
         for (const bad of ['http://[', 'ws://h/#x', 'ftp://h/'])
             compare(bad, Kind => thrown(() => new Kind(bad)));
         compare('subprotocols', Kind => thrown(() => new Kind(url, ['a', 'a'])));
-        for (const how of [[1001], [2999], [5000], [1000, 'x'.repeat(124)], [3000, 'x'], [], [undefined]])
+        const ways = [
+            [1001], [2999], [5000], [1000, 'x'.repeat(124)], [3000, 'x'], [], [undefined],
+        ];
+        for (const how of ways)
             compare(`close(${how})`, Kind => thrown(() => new Kind(url).close(...how)));
         for (const name of ['readyState', 'bufferedAmount', 'binaryType', 'protocol', 'extensions',
             'url', 'onopen', 'onmessage', 'onclose', 'onerror', 'CLOSED'])

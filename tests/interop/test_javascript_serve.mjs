@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { PirnSocket, closeInfo } from '../../js/pirn.js';
 import { run, serve, skip } from './serving.mjs';
 
-const { default: ws, WebSocketServer } = await import('ws').catch(() => skip('no ws; see tools/setup'));
+const { default: ws, WebSocketServer } =
+    await import('ws').catch(() => skip('no ws; see tools/setup'));
 
 // Of Node, when this script was started again to use it.
 const WebSocket = process.argv[2] === 'own' ? globalThis.WebSocket : ws;
@@ -179,8 +180,9 @@ async function noAnswer() {
 
 // What a server says at the end is understood: every code that may be on the wire.
 async function closeCodes() {
-    const server = new WebSocketServer({ port: 0 }), codes = [1000, 1001, 1002, 1003, 1007, 1008, 1009,
-        1010, 1011, 1012, 1013, 1014, 3000, 3003, 3007, 3008, 4000, 4999];
+    const server = new WebSocketServer({ port: 0 });
+    const codes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012,
+        1013, 1014, 3000, 3003, 3007, 3008, 4000, 4999];
     await once(server, 'listening');
     server.on('connection', (peer, { url }) => peer.close(Number(url.slice(1)), 'why'));
     for (const code of codes) {
@@ -221,8 +223,10 @@ async function served() {
 }
 
 process.setMaxListeners(0); // one for each server
-const tests = { echoes, queueOverCrash, receipts, shutDown, tooBig, backPressure, heartbeat, noAnswer,
-    closeCodes };
+const tests = {
+    echoes, queueOverCrash, receipts, shutDown, tooBig, backPressure, heartbeat, noAnswer,
+    closeCodes,
+};
 if (WebSocket === ws) {
     const flags = globalThis.WebSocket ? [] : ['--experimental-websocket'];
     const has = spawnSync(process.execPath, [...flags, '-e', 'new WebSocket("ws://localhost:1")']);

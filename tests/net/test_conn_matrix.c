@@ -118,6 +118,13 @@ static void stream(struct matrix *matrix, struct pirn_conn *conn)
         pirn_conn_terminate(conn);
 }
 
+static void fill(struct pirn_conn *conn)
+{
+    static char piece[3000];
+    for (int i = 0; i < 100 && pirn_conn_send(conn, PIRN_BINARY, piece, sizeof piece) == 0; i++)
+        ;
+}
+
 static void perform(struct matrix *matrix, struct pirn_conn *conn)
 {
     static char large[70000];
@@ -136,8 +143,7 @@ static void perform(struct matrix *matrix, struct pirn_conn *conn)
         pirn_conn_send_fragment(conn, PIRN_TEXT, "x", 1, false);
         break;
     case FILL:
-        for (int i = 0; i < 100 && pirn_conn_send(conn, PIRN_BINARY, large, 3000) == 0; i++)
-            ;
+        fill(conn);
         break;
     case PING:
         pirn_conn_ping(conn, "x", 1);
@@ -145,6 +151,7 @@ static void perform(struct matrix *matrix, struct pirn_conn *conn)
     case CLOSE_TWICE:
         pirn_conn_close(conn, 4000, PIRN_STR("once"));
         /* fall through */
+    case SEND_FILE_AND_CLOSE:
     case CLOSE:
         pirn_conn_close(conn, 1000, PIRN_STR("why"));
         break;
@@ -152,14 +159,15 @@ static void perform(struct matrix *matrix, struct pirn_conn *conn)
         pirn_conn_send(conn, PIRN_TEXT, large, 1000);
         pirn_conn_terminate(conn);
         break;
-    case SEND_FILE_AND_CLOSE:
-        pirn_conn_close(conn, 1000, PIRN_STR("why"));
-        break;
     case SEND_FILE_AND_ABORT:
         pirn_conn_abort(conn, 1000, PIRN_STR("why"));
         break;
     case CLOSE_AND_TERMINATE:
         pirn_conn_close(conn, 1000, PIRN_STR("why"));
+        pirn_conn_terminate(conn);
+        break;
+    case PAUSE_AND_TERMINATE:
+        pirn_conn_pause(conn);
         /* fall through */
     case SEND_FILE_AND_TERMINATE:
     case TERMINATE:
@@ -168,10 +176,6 @@ static void perform(struct matrix *matrix, struct pirn_conn *conn)
     case TERMINATE_AND_USE:
         pirn_conn_terminate(conn);
         use(conn);
-        break;
-    case PAUSE_AND_TERMINATE:
-        pirn_conn_pause(conn);
-        pirn_conn_terminate(conn);
         break;
     case PAUSE:
         pirn_conn_pause(conn);
