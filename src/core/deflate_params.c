@@ -11,7 +11,9 @@
  *
  * A server answers what it was asked, and no more of its own than its configuration wants: there
  * are clients that fail on parameters which they did not offer, though they must not; and clients
- * (gorilla's) that fail without client_no_context_takeover, which they offered. */
+ * (gorilla's) that fail without client_no_context_takeover, which they offered. Clients that offer
+ * client_max_window_bits=8 and compress by zlib (Python's) fail whatever the answer, unless it is
+ * none. */
 #include "deflate_state.h"
 
 enum param {
@@ -150,7 +152,8 @@ bool pirn__deflate_accept(const struct pirn_extension *extension,
     const struct pirn_deflate_config *config = config_of(extension);
     struct terms terms;
     if (read_terms(&terms, offer, true) ||
-        terms.bits[SERVER_MAX_WINDOW_BITS] < PIRN__DEFLATE_BITS_MIN)
+        terms.bits[SERVER_MAX_WINDOW_BITS] < PIRN__DEFLATE_BITS_MIN ||
+        terms.bits[CLIENT_MAX_WINDOW_BITS] < PIRN__DEFLATE_BITS_MIN)
         return false;
     struct pirn_deflate_params params = {
         .own_window_bits = lesser(config->window_bits, terms.bits[SERVER_MAX_WINDOW_BITS]),
