@@ -118,6 +118,14 @@ static void stream(struct matrix *matrix, struct pirn_conn *conn)
         pirn_conn_terminate(conn);
 }
 
+static void begin(struct matrix *matrix, struct pirn_conn *conn)
+{
+    if (matrix->action >= SEND_FILE && matrix->action != BEGIN_AND_TERMINATE)
+        send_file(conn);
+    else if (matrix->action >= STREAM)
+        stream(matrix, conn);
+}
+
 static void fill(struct pirn_conn *conn)
 {
     static char piece[3000];
@@ -128,10 +136,7 @@ static void fill(struct pirn_conn *conn)
 static void perform(struct matrix *matrix, struct pirn_conn *conn)
 {
     static char large[70000];
-    if (matrix->action >= SEND_FILE && matrix->action != BEGIN_AND_TERMINATE)
-        send_file(conn);
-    else if (matrix->action >= STREAM)
-        stream(matrix, conn);
+    begin(matrix, conn);
     switch (matrix->action) {
     case SEND:
         pirn_conn_send(conn, PIRN_TEXT, "x", 1);
