@@ -44,6 +44,23 @@ _pirn_serve()
     esac
 }
 
+_pirn_connect()
+{
+    local cur=$1 previous=$2
+    case $previous in
+        --unix | --cert | --key | --ca | --cookie) _pirn_paths -f "$cur" ;;
+        -H | --header | --origin | --subprotocol | -u | --user | --bearer | --ping | --timeout | \
+            --max-message) COMPREPLY=() ;;
+        --proxy) _pirn_words "http:// socks4a:// socks5:// socks5h:// none" "$cur" ;;
+        *)
+            _pirn_words "--text --binary --base64 --null --one --no-close --json --max-message \
+                --header --origin --subprotocol --user --bearer --cookie --location --deflate \
+                --no-deflate --proxy --unix --insecure --ca --cert --key --timeout --ping \
+                --reconnect --verbose --help" "$cur"
+            ;;
+    esac
+}
+
 _pirn()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -54,11 +71,12 @@ _pirn()
         previous=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     if ((COMP_CWORD == 1)); then
-        _pirn_words "serve code help version --help --version" "$cur"
+        _pirn_words "serve connect code help version --help --version" "$cur"
         return
     fi
     case ${COMP_WORDS[1]} in
         serve) _pirn_serve "$cur" "$previous" ;;
+        connect) _pirn_connect "$cur" "$previous" ;;
         code)
             if [[ $cur == -* ]]; then
                 _pirn_words "--names --help" "$cur"
@@ -66,7 +84,7 @@ _pirn()
                 _pirn_words "$(_pirn_close_codes)" "$cur"
             fi
             ;;
-        help | --help) ((COMP_CWORD == 2)) && _pirn_words "serve code help version" "$cur" ;;
+        help | --help) ((COMP_CWORD == 2)) && _pirn_words "serve connect code help version" "$cur" ;;
     esac
 }
 

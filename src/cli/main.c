@@ -17,6 +17,8 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"serve", "", "", cli_serve, "run an echo server, with a page to try it", cli_serve_help},
+    {"connect", "", "", cli_connect, "send lines and print messages, over ws and wss",
+     cli_connect_help},
     {"code", "", "", cli_code, "explain close codes", cli_code_help},
     {"help", "--help", "-h", print_help, "print this, or the help of a command", NULL},
     {"version", "--version", "-V", print_version, "print the version", NULL},

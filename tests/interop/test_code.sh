@@ -148,11 +148,13 @@ completions()
 if command -v bash >/dev/null; then
     [ "$(completions pirn s)" = 'serve ' ] || fail 'completion of a command'
     [ "$(completions pirn serve --an)" = '--any-origin ' ] || fail 'completion of an option'
+    [ "$(completions pirn connect --no-)" = '--no-close --no-deflate ' ] ||
+        fail 'completion of an option of connect'
     [ "$(completions pirn code 101)" = '1010 1011 1012 1013 1014 1015 ' ] ||
         fail 'completion of a code'
     [ "$(completions pirn code ws_g)" = 'WS_GONE ' ] || fail 'completion of a name'
     [ "$(completions pirn code --n)" = '--names ' ] || fail 'completion of an option of code'
-    [ "$(completions pirn help co)" = 'code ' ] || fail 'completion of help'
+    [ "$(completions pirn help co)" = 'connect code ' ] || fail 'completion of help'
     folder=${PIRN_SOURCE_DIR:-.}/src/co
     [ "$(completions pirn serve --root "$folder")" = "${folder}re " ] ||
         fail 'completion of a folder'
