@@ -166,7 +166,8 @@ class Prompt(unittest.TestCase):
     def test_peer_cannot_write_to_the_screen(self):
         terminal, session = self.start(NO_COLOR="1")
         session.send("\x1b[2J\x07\r\u009b2J\u202e\x7f tab\t\u20ac".encode())
-        terminal.see(re.escape("< \\x1b[2J\\x07\\x0d\\xc2\\x9b2J\\xe2\\x80\\xae\\x7f tab\t\u20ac\r\n"))
+        shown = "\\x1b[2J\\x07\\x0d\\xc2\\x9b2J\\xe2\\x80\\xae\\x7f tab\t\u20ac"
+        terminal.see(re.escape(f"< {shown}\r\n"))
         session.send(b"two\nlines")
         terminal.see("< two\r\n  lines\r\n")
         session.send(b"\x1b\0\xff", BINARY)

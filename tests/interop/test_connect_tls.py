@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""`pirn connect` over TLS: whom it trusts, what it shows, and what it says when it does not go on."""
+"""`pirn connect` over TLS: whom it trusts, what it shows, what it says when it does not go on."""
 
 import os
 import pathlib
