@@ -32,7 +32,7 @@
 #include "options.h"
 #include "process.h"
 #include "support.h"
-#include "tls.h"
+#include "tls/tls.h"
 
 enum { RECEIVE_BYTES = 260 << 10, READY_MAX = 256, COMPRESSED = 4 };
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "support.h"
-#include "tls.h"
+#include "tls/tls.h"
 
 enum { SESSIONS_MAX = 1 << 16 };
 static struct pirn__tls *sessions[SESSIONS_MAX]; /* by descriptor */

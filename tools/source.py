@@ -39,8 +39,8 @@ def objects(library):
     """The objects of the files that are; build/ may have more, of files that were, and lacks one
     of deflate.c and deflate_none.c."""
     folder = "src/core" if library == "pirn-core" else "src/net"
-    built = ROOT / f"build/CMakeFiles/{library}-objects.dir" / folder
-    files = [built / f"{path.name}.o" for path in (ROOT / folder).glob("*.c")]
+    built = ROOT / f"build/CMakeFiles/{library}-objects.dir"
+    files = [built / f"{path.relative_to(ROOT)}.o" for path in (ROOT / folder).rglob("*.c")]
     return sorted(path for path in files if path.exists())
 
 

@@ -6,7 +6,7 @@
 
 #include <pirn/error.h>
 
-#include "location.h"
+#include "client/location.h"
 
 static char out[65536], again[65536];
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy_talk.h"
+#include "dial/proxy_talk.h"
 
 static const char *const proxies[] = {"http://ada:secret@p", "socks4a://p", "socks5h://p",
                                       "socks5h://ada:secret@p"};

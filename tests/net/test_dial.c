@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dial_race.h"
+#include "dial/dial_race.h"
 
 static const struct rig_host hosts[] = {
     {"one.test", "127.0.0.1", 0},

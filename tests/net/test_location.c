@@ -8,7 +8,7 @@
 
 #include <pirn/error.h>
 
-#include "location.h"
+#include "client/location.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

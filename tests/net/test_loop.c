@@ -18,8 +18,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "container.h"
-#include "loop.h"
+#include "loop/container.h"
+#include "loop/loop.h"
 
 static struct pirn_loop *new_loop(void **state)
 {

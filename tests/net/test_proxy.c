@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "proxy.h"
+#include "dial/proxy.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "proxy_talk.h"
+#include "dial/proxy_talk.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define S(literal)   PIRN_STR_INIT(literal)

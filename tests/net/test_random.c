@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "loop_private.h"
+#include "loop/loop_private.h"
 
 static struct {
     int calls, failures, interruptions;

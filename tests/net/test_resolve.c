@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "resolve.h"
+#include "dial/resolve.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

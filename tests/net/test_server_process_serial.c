@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "loop.h"
+#include "loop/loop.h"
 #include "states.h"
 
 /* ---- descriptors run out (S07) */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "certificates.h"
-#include "tls.h"
+#include "tls/tls.h"
 
 /* ---- peers that do not speak TLS, or only to some point */
 

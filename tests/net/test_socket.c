@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "socket.h"
+#include "loop/socket.h"
 
 static char folder[] = "/tmp/pirn-test-XXXXXX";
 static char path[64];

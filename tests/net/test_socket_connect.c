@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "socket_connect.h"
+#include "dial/socket_connect.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "container.h"
-#include "loop_private.h"
+#include "loop/container.h"
+#include "loop/loop_private.h"
 
 enum { TICK_US = 1024 };
 #define HOUR_US (3600 * (uint64_t)1000000)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "certificates.h"
-#include "tls.h"
+#include "tls/tls.h"
 
 uint64_t rig_now_us = 1000000;
 

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include <pirn/conn.h>
-#include "conn.h"
-#include "loop.h"
+#include "conn/conn.h"
+#include "loop/loop.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -3,7 +3,7 @@
 #ifndef PIRN_TESTS_DIAL_RIG_H
 #define PIRN_TESTS_DIAL_RIG_H
 
-#include "dial.h"
+#include "dial/dial.h"
 #include "stage.h"
 
 /* What the resolver knows: name, then addresses in numbers with blanks between, or an EAI_x. Names

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "certificates.h"
-#include "tls.h"
+#include "tls/tls.h"
 
 /* Keys need not be strong here, but must differ. */
 static bool peer_random(void *context, void *out, size_t len)

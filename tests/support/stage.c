@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "certificates.h"
-#include "loop.h"
+#include "loop/loop.h"
 
 struct stage stage;
 

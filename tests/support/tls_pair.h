@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "ledger.h"
-#include "tls.h"
+#include "tls/tls.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -10,7 +10,7 @@
 #include <pirn/auth.h>
 #include <pirn/error.h>
 
-#include "hash.h"
+#include "tls/hash.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define S(literal)   PIRN_STR_INIT(literal)
