@@ -27,7 +27,7 @@
 
 #include "client.h"
 #include "deflate.h"
-#include "latency.h"
+#include "../src/cli/latency.h"
 #include "messages.h"
 #include "options.h"
 #include "process.h"

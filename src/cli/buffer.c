@@ -57,6 +57,22 @@ void buffer_print(struct buffer *buffer, const char *format, ...)
     va_end(arguments);
 }
 
+void buffer_add_json(struct buffer *buffer, const char *text, size_t len)
+{
+    const unsigned char *in = (const unsigned char *)text, *end = in + len, *plain = in;
+    buffer_add_text(buffer, "\"");
+    for (; in < end; in++) {
+        bool two = in[0] == 0xC2 && in[1] < 0xA0; /* text is UTF-8: there is a second byte */
+        if (!two && *in >= 0x20 && *in != 0x7F && *in != '"' && *in != '\\')
+            continue;
+        buffer_add(buffer, plain, (size_t)(in - plain));
+        buffer_print(buffer, "\\u%04x", two ? *++in : *in);
+        plain = in + 1;
+    }
+    buffer_add(buffer, plain, (size_t)(end - plain));
+    buffer_add_text(buffer, "\"");
+}
+
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void buffer_add_base64(struct buffer *buffer, const void *data, size_t len)

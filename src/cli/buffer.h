@@ -20,6 +20,9 @@ void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_print(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A string of JSON, in quotation marks, of text that is UTF-8; without control characters. */
+void buffer_add_json(struct buffer *buffer, const char *text, size_t len);
+
 /* Base64 (RFC 4648, 4). Decoding leaves out blanks at the end; padding may be missing. False if it
  * is none. */
 void buffer_add_base64(struct buffer *buffer, const void *data, size_t len);

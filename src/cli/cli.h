@@ -13,10 +13,15 @@ enum cli_status {
 int cli_connect(int argc, char **argv);
 int cli_code(int argc, char **argv);
 int cli_serve(int argc, char **argv);
+int cli_bench(int argc, char **argv);
 
 /* What `pirn help NAME` and `pirn NAME --help` print. */
 extern const char cli_connect_help[];
 extern const char cli_code_help[];
 extern const char cli_serve_help[];
+extern const char cli_bench_help[];
+
+/* Each connection takes a descriptor, and the soft limit is often 1024. */
+void cli_raise_descriptor_limit(void);
 
 #endif

@@ -61,6 +61,20 @@ _pirn_connect()
     esac
 }
 
+_pirn_bench()
+{
+    local cur=$1 previous=$2
+    case $previous in
+        --unix | --ca) _pirn_paths -f "$cur" ;;
+        -[cnsdm] | --connections | --outstanding | --size | --duration | --messages | --rate | \
+            --timeout) COMPREPLY=() ;;
+        *)
+            _pirn_words "--connections --outstanding --size --duration --messages --rate --text \
+                --binary --deflate --insecure --ca --unix --timeout --json --help" "$cur"
+            ;;
+    esac
+}
+
 _pirn()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -71,12 +85,13 @@ _pirn()
         previous=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     if ((COMP_CWORD == 1)); then
-        _pirn_words "serve connect code help version --help --version" "$cur"
+        _pirn_words "serve connect bench code help version --help --version" "$cur"
         return
     fi
     case ${COMP_WORDS[1]} in
         serve) _pirn_serve "$cur" "$previous" ;;
         connect) _pirn_connect "$cur" "$previous" ;;
+        bench) _pirn_bench "$cur" "$previous" ;;
         code)
             if [[ $cur == -* ]]; then
                 _pirn_words "--names --help" "$cur"
@@ -84,7 +99,7 @@ _pirn()
                 _pirn_words "$(_pirn_close_codes)" "$cur"
             fi
             ;;
-        help | --help) ((COMP_CWORD == 2)) && _pirn_words "serve connect code help version" "$cur" ;;
+        help | --help) ((COMP_CWORD == 2)) && _pirn_words "serve connect bench code help version" "$cur" ;;
     esac
 }
 

@@ -7,9 +7,9 @@
 
 #include "cli.h"
 #include "connect.h"
+#include "target.h"
 
-#define MAX_REDIRECTS  10
-#define LAST_RESORT_MS 600000 /* connect_set_late() has a shorter time, without blocked output */
+#define MAX_REDIRECTS 10
 
 /* ---- strings */
 
@@ -94,21 +94,17 @@ static bool take_cookies(struct connect *connect, struct pirn_client_config *con
 static bool take_tls(struct connect *connect, struct pirn_client_config *config)
 {
     const struct connect_options *options = connect->options;
-    const char *key_log = getenv("SSLKEYLOGFILE");
     const struct pirn_tls_config tls = {
         .identity = {.chain.file = options->cert, .key.file = options->key},
         .ca.file = options->ca,
         .insecure = options->insecure,
-        .key_log_file = key_log && *key_log ? key_log : NULL,
     };
     char error[512];
-    if (!options->cert && !options->ca && !options->insecure &&
-        (!tls.key_log_file || !pirn_tls_available()))
-        return true;
-    connect->tls = config->tls = pirn_tls_new(PIRN_CLIENT, &tls, error, sizeof error);
-    if (!connect->tls)
+    bool usable = target_tls(&connect->tls, &tls, error, sizeof error);
+    if (!usable)
         connect_say(connect, "tls: %s", error);
-    return connect->tls != NULL;
+    config->tls = connect->tls;
+    return usable;
 }
 
 /* ---- all of it */
@@ -118,7 +114,7 @@ static void take_times(const struct connect_options *options, struct pirn_client
     struct pirn_endpoint_config *endpoint = &config->conn.endpoint;
     const uint32_t most = options->timeout_ms;
     endpoint->ping_interval_ms = options->ping_ms;
-    endpoint->close_timeout_ms = LAST_RESORT_MS;
+    endpoint->close_timeout_ms = PIRN_OFF; /* ours stands still while output blocks */
     config->timeouts = (struct pirn_client_timeouts){most, most, most, most, most, most};
 }
 

@@ -99,22 +99,6 @@ static void format_terminal(struct connect *connect, enum pirn_opcode opcode, co
 
 /* ---- JSON */
 
-static void add_json_text(struct buffer *out, const char *text, size_t len)
-{
-    const unsigned char *in = (const unsigned char *)text, *end = in + len, *plain = in;
-    buffer_add_text(out, "\"");
-    for (; in < end; in++) {
-        bool two = in[0] == 0xC2 && in[1] < 0xA0; /* text is UTF-8: there is a second byte */
-        if (!two && !is_control(*in) && *in != '"' && *in != '\\')
-            continue;
-        buffer_add(out, plain, (size_t)(in - plain));
-        buffer_print(out, "\\u%04x", two ? *++in : *in);
-        plain = in + 1;
-    }
-    buffer_add(out, plain, (size_t)(end - plain));
-    buffer_add_text(out, "\"");
-}
-
 static void begin_record(struct buffer *out, enum connect_direction direction, const char *opcode)
 {
     struct timespec now;
@@ -139,7 +123,7 @@ static void format_json(struct connect *connect, enum connect_direction directio
         buffer_add_base64(out, data, len);
         buffer_add_text(out, "\",\"encoding\":\"base64\"");
     } else {
-        add_json_text(out, data, len);
+        buffer_add_json(out, data, len);
     }
     if (rtt_us > 0)
         buffer_print(out, ",\"rtt_ms\":%.3f", (double)rtt_us / 1000);
@@ -152,9 +136,9 @@ void connect_format_close(struct connect *connect, const struct pirn_close_info 
     begin_record(out, info->origin == PIRN_ORIGIN_LOCAL ? CONNECT_OUT : CONNECT_IN, "close");
     buffer_print(out, "\"code\":%d,\"clean\":%s,\"payload\":", info->code,
                  info->clean ? "true" : "false");
-    add_json_text(out, info->reason.data, info->reason.len);
+    buffer_add_json(out, info->reason.data, info->reason.len);
     buffer_add_text(out, ",\"text\":");
-    add_json_text(out, info->text, strlen(info->text));
+    buffer_add_json(out, info->text, strlen(info->text));
     buffer_add_text(out, "}\n");
 }
 

@@ -3,40 +3,40 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "target.h"
 
 #define AT(field) offsetof(struct connect_options, field)
 
 static const struct args_option table[] = {
-    {"--header", "-H", args_list, AT(headers), "a header, as in 'Name: value'"},
-    {"--origin", NULL, args_text, AT(origin), "an origin, such as https://example.org"},
-    {"--subprotocol", NULL, args_list, AT(subprotocols), "a name"},
-    {"--user", "-u", args_text, AT(user), "user:password"},
-    {"--bearer", NULL, args_text, AT(bearer), "a token"},
-    {"--cookie", NULL, args_text, AT(cookie), "name=value, or a file of cookies"},
-    {"--proxy", NULL, args_text, AT(proxy), "the URL of a proxy, or 'none'"},
-    {"--insecure", "-k", args_flag, AT(insecure), NULL},
-    {"--ca", NULL, args_text, AT(ca), "a file of certificates in PEM"},
-    {"--cert", NULL, args_text, AT(cert), "a file of certificates in PEM"},
-    {"--key", NULL, args_text, AT(key), "a file in PEM"},
-    {"--location", "-L", args_flag, AT(location), NULL},
-    {"--unix", NULL, args_text, AT(unix_path), "the path of a socket"},
-    {"--text", NULL, args_flag, AT(text), NULL},
-    {"--binary", NULL, args_flag, AT(binary), NULL},
-    {"--base64", NULL, args_flag, AT(base64), NULL},
-    {"--null", "-0", args_flag, AT(nul), NULL},
-    {"--one", "-1", args_flag, AT(one), NULL},
-    {"--json", NULL, args_flag, AT(json), NULL},
-    {"--no-close", NULL, args_flag, AT(no_close), NULL},
-    {"--ping", NULL, args_seconds, AT(ping_ms), "a number of seconds"},
-    {"--timeout", NULL, args_seconds, AT(timeout_ms), "a number of seconds"},
-    {"--reconnect", NULL, args_flag, AT(reconnect), NULL},
-    {"--deflate", NULL, args_flag, AT(deflate), NULL},
-    {"--no-deflate", NULL, args_flag, AT(no_deflate), NULL},
-    {"--max-message", NULL, args_some_bytes, AT(max_message_bytes),
-     "a number of bytes, such as 64k"},
-    {"--verbose", "-v", args_flag, AT(verbose), NULL},
-    {"--help", "-h", args_flag, AT(help), NULL},
+    {"--header", "-H", ARGS_LIST, AT(headers), "a header, as in 'Name: value'"},
+    {"--origin", NULL, ARGS_TEXT, AT(origin), "an origin, such as https://example.org"},
+    {"--subprotocol", NULL, ARGS_LIST, AT(subprotocols), "a name"},
+    {"--user", "-u", ARGS_TEXT, AT(user), "user:password"},
+    {"--bearer", NULL, ARGS_TEXT, AT(bearer), "a token"},
+    {"--cookie", NULL, ARGS_TEXT, AT(cookie), "name=value, or a file of cookies"},
+    {"--proxy", NULL, ARGS_TEXT, AT(proxy), "the URL of a proxy, or 'none'"},
+    {"--insecure", "-k", ARGS_FLAG, AT(insecure), NULL},
+    {"--ca", NULL, ARGS_TEXT, AT(ca), "a file of certificates in PEM"},
+    {"--cert", NULL, ARGS_TEXT, AT(cert), "a file of certificates in PEM"},
+    {"--key", NULL, ARGS_TEXT, AT(key), "a file in PEM"},
+    {"--location", "-L", ARGS_FLAG, AT(location), NULL},
+    {"--unix", NULL, ARGS_TEXT, AT(unix_path), "the path of a socket"},
+    {"--text", NULL, ARGS_FLAG, AT(text), NULL},
+    {"--binary", NULL, ARGS_FLAG, AT(binary), NULL},
+    {"--base64", NULL, ARGS_FLAG, AT(base64), NULL},
+    {"--null", "-0", ARGS_FLAG, AT(nul), NULL},
+    {"--one", "-1", ARGS_FLAG, AT(one), NULL},
+    {"--json", NULL, ARGS_FLAG, AT(json), NULL},
+    {"--no-close", NULL, ARGS_FLAG, AT(no_close), NULL},
+    {"--ping", NULL, ARGS_SECONDS, AT(ping_ms), "a number of seconds"},
+    {"--timeout", NULL, ARGS_SECONDS, AT(timeout_ms), "a number of seconds"},
+    {"--reconnect", NULL, ARGS_FLAG, AT(reconnect), NULL},
+    {"--deflate", NULL, ARGS_FLAG, AT(deflate), NULL},
+    {"--no-deflate", NULL, ARGS_FLAG, AT(no_deflate), NULL},
+    {"--max-message", NULL, ARGS_BYTES, AT(max_message_bytes), "a number of bytes, such as 64k"},
+    {"--verbose", "-v", ARGS_FLAG, AT(verbose), NULL},
+    {"--help", "-h", ARGS_FLAG, AT(help), NULL},
 };
 
 /* Which of them were given together and must not be. */
@@ -65,17 +65,10 @@ static bool consistent(const struct connect_options *options)
     return true;
 }
 
-/* "localhost:9001" is taken as "ws://localhost:9001". */
 static bool take_url(struct connect_options *options)
 {
-    const char *given = options->operands.count ? options->operands.items[0] : "localhost";
-    const char *scheme = strstr(given, "://") ? "" : "ws://";
-    size_t size = strlen(scheme) + strlen(given) + 1;
-    char *url = malloc(size);
-    if (url)
-        snprintf(url, size, "%s%s", scheme, given);
-    options->url = url;
-    return url != NULL;
+    options->url = target_url(options->operands.count ? options->operands.items[0] : "localhost");
+    return options->url != NULL;
 }
 
 bool connect_options_read(struct connect_options *options, int argc, char **argv)

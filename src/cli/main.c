@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <pirn/base.h>
 
@@ -19,6 +20,7 @@ static const struct command {
     {"serve", "", "", cli_serve, "run an echo server, with a page to try it", cli_serve_help},
     {"connect", "", "", cli_connect, "send lines and print messages, over ws and wss",
      cli_connect_help},
+    {"bench", "", "", cli_bench, "put load on an echo server and measure it", cli_bench_help},
     {"code", "", "", cli_code, "explain close codes", cli_code_help},
     {"help", "--help", "-h", print_help, "print this, or the help of a command", NULL},
     {"version", "--version", "-V", print_version, "print the version", NULL},
@@ -67,6 +69,15 @@ static int print_version(int argc, char **argv)
     (void)argv;
     printf("pirn %s\n", pirn_version());
     return CLI_OK;
+}
+
+void cli_raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int run(int argc, char **argv)

@@ -1,0 +1,90 @@
+/* The options of `pirn bench`. */
+#include "bench_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <pirn/deflate.h>
+
+#include "target.h"
+
+enum { CONNECTIONS_MAX = 1 << 20, OUTSTANDING_MAX = 1 << 16, SIZE_MAX_BYTES = 1 << 28 };
+
+#define AT(field) offsetof(struct bench_options, field)
+
+static const struct args_option table[] = {
+    {"--connections", "-c", ARGS_BYTES, AT(connections), "a number from 1 on"},
+    {"--outstanding", "-n", ARGS_BYTES, AT(outstanding), "a number from 1 on"},
+    {"--size", "-s", ARGS_BYTES, AT(size), "a number of bytes, such as 20 or 16k"},
+    {"--duration", "-d", ARGS_SECONDS, AT(duration_ms), "a number of seconds"},
+    {"--messages", "-m", ARGS_BYTES, AT(messages), "a number from 1 on"},
+    {"--rate", NULL, ARGS_BYTES, AT(rate), "a number of messages a second"},
+    {"--text", NULL, ARGS_FLAG, AT(text), NULL},
+    {"--binary", NULL, ARGS_FLAG, AT(binary), NULL},
+    {"--deflate", NULL, ARGS_FLAG, AT(deflate), NULL},
+    {"--insecure", "-k", ARGS_FLAG, AT(insecure), NULL},
+    {"--ca", NULL, ARGS_TEXT, AT(ca), "a file of certificates in PEM"},
+    {"--unix", NULL, ARGS_TEXT, AT(unix_path), "the path of a socket"},
+    {"--timeout", NULL, ARGS_SECONDS, AT(timeout_ms), "a number of seconds"},
+    {"--json", NULL, ARGS_FLAG, AT(json), NULL},
+    {"--help", "-h", ARGS_FLAG, AT(help), NULL},
+};
+
+static bool consistent(const struct bench_options *options)
+{
+    const struct {
+        bool wrong;
+        const char *text;
+    } rows[] = {
+        {options->operands.count > 1, "one URL is enough"},
+        {options->operands.count == 0 && !options->unix_path,
+         "wants a URL, such as ws://localhost:9001/"},
+        {options->text && options->binary, "--text and --binary exclude each other"},
+        {options->duration_ms && options->messages, "-d and -m exclude each other"},
+        {options->insecure && options->ca, "--insecure and --ca exclude each other"},
+        {options->deflate && !pirn_deflate_available(),
+         "--deflate wants zlib, which this pirn was built without"},
+        {options->connections > CONNECTIONS_MAX, "-c is at most 1048576"},
+        {options->outstanding > OUTSTANDING_MAX, "-n is at most 65536"},
+        {options->size > SIZE_MAX_BYTES, "-s is at most 256M"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].wrong) {
+            fprintf(stderr, "pirn bench: %s\n", rows[i].text);
+            return false;
+        }
+    return true;
+}
+
+static void take_defaults(struct bench_options *options)
+{
+    options->connections += options->connections == 0;
+    options->outstanding += options->outstanding == 0;
+    if (options->size == 0)
+        options->size = 20;
+    if (options->duration_ms == 0)
+        options->duration_ms = options->messages ? UINT32_MAX : 10000;
+    if (options->timeout_ms == 0)
+        options->timeout_ms = 10000;
+}
+
+bool bench_options_read(struct bench_options *options, int argc, char **argv)
+{
+    *options = (struct bench_options){.help = false};
+    if (!args_read("bench", table, sizeof table / sizeof *table, options, &options->operands, argc,
+                   argv))
+        return false;
+    if (options->help)
+        return true;
+    if (!consistent(options))
+        return false;
+    take_defaults(options);
+    options->url = target_url(options->operands.count ? options->operands.items[0] : "localhost");
+    return options->url != NULL;
+}
+
+void bench_options_release(struct bench_options *options)
+{
+    free(options->url);
+    free(options->operands.items);
+}
