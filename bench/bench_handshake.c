@@ -1,6 +1,6 @@
 /* bench_handshake: connections from their beginning to their end.
  *
- *     bench_handshake --port PORT [--server PID] [--abreast N] [--run MS]
+ *     bench_handshake --port PORT [--server PID] [--abreast N] [--run MS] [--tls]
  *
  * Of N connections at a time, each is made, upgraded, has one echo of 20 bytes, and is closed by
  * both sides; step by step for all N, so that the server always has something to do. Prints one
@@ -53,11 +53,21 @@ static void close_all(const int *fds, long count)
     }
 }
 
-static void lives(uint16_t port, long count)
+static void secure_all(const int *fds, long count)
+{
+    for (long i = 0; i < count; i++)
+        client_begin_tls(fds[i]);
+    for (long i = 0; i < count; i++)
+        client_end_tls(fds[i]);
+}
+
+static void lives(uint16_t port, long count, bool tls)
 {
     int fds[ABREAST_MAX];
     for (long i = 0; i < count; i++)
         fds[i] = client_connect(port);
+    if (tls)
+        secure_all(fds, count);
     for (long i = 0; i < count; i++)
         client_ask(fds[i], NULL);
     for (long i = 0; i < count; i++)
@@ -68,18 +78,18 @@ static void lives(uint16_t port, long count)
 
 int main(int argc, char **argv)
 {
-    static long port, server, abreast = 64, run = 1000;
+    static long port, server, abreast = 64, run = 1000, tls;
     static const struct option_row rows[] = {
         {"port", .number = &port}, {"server", .number = &server}, {"abreast", .number = &abreast},
-        {"run", .number = &run},   {NULL, .flag = NULL},
+        {"run", .number = &run},   {"tls", .flag = &tls},         {NULL, .flag = NULL},
     };
     options_read(rows, argc, argv);
     if (port == 0 || abreast < 1 || abreast > ABREAST_MAX)
         return options_usage(rows, argv[0]);
-    lives((uint16_t)port, abreast);
+    lives((uint16_t)port, abreast, tls);
     uint64_t count = 0, cpu = process_cpu_ns(server), begun = now_ns(), passed;
     do {
-        lives((uint16_t)port, abreast);
+        lives((uint16_t)port, abreast, tls);
         count += (uint64_t)abreast;
         passed = now_ns() - begun;
     } while (passed < (uint64_t)run * 1000000);

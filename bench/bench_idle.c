@@ -1,6 +1,6 @@
 /* bench_idle: what a connection costs in memory while nothing happens.
  *
- *     bench_idle --port PORT --server PID [--connections N] [--deflate]
+ *     bench_idle --port PORT --server PID [--connections N] [--deflate | --tls]
  *
  * Opens N connections, each of which has one echo of 20 bytes, or with --deflate of 1 KiB of JSON
  * that leaves compressed, and prints one line of JSON: by how many bytes the server's resident
@@ -60,21 +60,24 @@ static void echo_packed(int fd)
     client_read(fd, back, len < sizeof back ? len : sizeof back);
 }
 
-static void open_and_echo(uint16_t port, bool deflate)
+static void open_and_echo(uint16_t port, bool deflate, bool tls)
 {
     int fd = client_connect(port);
+    if (tls)
+        client_secure(fd);
     (deflate ? echo_packed : echo_plain)(fd);
 }
 
 /* The first connections also grow what all share. */
 int main(int argc, char **argv)
 {
-    static long port, server, deflate, connections = 10000;
+    static long port, server, deflate, tls, connections = 10000;
     static const struct option_row rows[] = {
         {"port", .number = &port},
         {"server", .number = &server},
         {"connections", .number = &connections},
         {"deflate", .flag = &deflate},
+        {"tls", .flag = &tls},
         {NULL, .flag = NULL},
     };
     options_read(rows, argc, argv);
@@ -82,10 +85,10 @@ int main(int argc, char **argv)
         return options_usage(rows, argv[0]);
     raise_descriptor_limit();
     for (long i = 0; i < FIRST; i++)
-        open_and_echo((uint16_t)port, deflate);
+        open_and_echo((uint16_t)port, deflate, tls);
     uint64_t before = process_resident_bytes(server);
     for (long i = FIRST; i < connections; i++)
-        open_and_echo((uint16_t)port, deflate);
+        open_and_echo((uint16_t)port, deflate, tls);
     uint64_t after = process_resident_bytes(server);
     printf("{\"connections\": %ld, \"bytes_each\": %.1f}\n", connections,
            ((double)after - (double)before) / (double)(connections - FIRST));

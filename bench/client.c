@@ -40,7 +40,7 @@ static void await(int fd)
     poll(&ready, 1, -1);
 }
 
-void client_secure(int fd)
+void client_begin_tls(int fd)
 {
     static struct pirn_loop *loop;
     static struct pirn_tls *context;
@@ -54,11 +54,23 @@ void client_secure(int fd)
         fail(error);
     client_unblock(fd);
     sessions[fd] = pirn__tls_start(context, loop, fd, "localhost");
-    int result = 0;
-    while (sessions[fd] && (result = pirn__tls_handshake(sessions[fd])) == 0)
+    if (!sessions[fd] || pirn__tls_handshake(sessions[fd]) < 0)
+        fail("no TLS handshake");
+}
+
+void client_end_tls(int fd)
+{
+    int result;
+    while ((result = pirn__tls_handshake(sessions[fd])) == 0)
         await(fd);
     if (result != 1)
         fail("no TLS handshake");
+}
+
+void client_secure(int fd)
+{
+    client_begin_tls(fd);
+    client_end_tls(fd);
 }
 
 /* As recv(2) and send(2) that wait. */
@@ -134,9 +146,14 @@ void client_write(int fd, const void *data, size_t len)
 
 void client_read(int fd, void *data, size_t len)
 {
-    ssize_t got = recv(fd, data, len, MSG_WAITALL);
-    if (got != (ssize_t)len)
-        fail("the server has ended a connection");
+    char *to = data;
+    while (len > 0) {
+        ssize_t got = take(fd, to, len);
+        if (got <= 0)
+            fail("the server has ended a connection");
+        to += got;
+        len -= (size_t)got;
+    }
 }
 
 void client_unblock(int fd)

@@ -11,6 +11,11 @@ int client_connect(uint16_t port);
  * does not block; the calls below wait nevertheless. No certificate is verified. */
 struct pirn__tls;
 void client_secure(int fd);
+
+/* The same in two parts, so that many servers' answers can be waited for at a time. */
+void client_begin_tls(int fd);
+void client_end_tls(int fd);
+
 struct pirn__tls *client_session(int fd);
 
 /* The opening handshake, in two parts so that many servers' answers can be waited for at a time. An

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench/results"
 README = ROOT / "README.md"
 SERVERS = ["floor", "pirn", "bun", "libwebsockets", "beast", "ws", "pirn-shared", "bun-shared",
-           "pirn-dedicated", "bun-dedicated", "ws-dedicated"]
+           "pirn-dedicated", "bun-dedicated", "ws-dedicated", "pirn-tls", "bun-tls", "ws-tls"]
 COLOURS = {"pirn": "#c2410c", "bun": "#94a3b8", "libwebsockets": "#64748b", "beast": "#475569",
            "ws": "#cbd5e1"}
 CHART_CELLS = [(20, "binary", 50, 16), (1 << 10, "binary", 50, 16), (1 << 10, "text", 50, 16),
@@ -126,7 +126,7 @@ def processor(cells):
 
 def sizes(cells):
     """What is on the wire, where servers compress."""
-    names = [name for name in present(cells) if "-" in name]
+    names = [name for name in present(cells) if name.endswith(("-shared", "-dedicated"))]
     if not names:
         return
     yield "Echoes: bytes on the wire, of a message"

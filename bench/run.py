@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Runs echo servers side by side and writes what was measured, as JSON.
 
-    bench/run.py [--quick | --smoke] [--deflate] [--rounds N] [--only PART,...]
+    bench/run.py [--quick | --smoke] [--deflate | --tls] [--rounds N] [--only PART,...]
                  [--servers NAME,...] [--out FILE] [--cell SIZE/KIND/CONNECTIONS/OUTSTANDING ...]
 
 In every round each server is started anew, and in every cell they run in random order: the floor
 (a TCP echo of the same bytes), Pirn, and the peers that are installed. The server has processor 0
 for itself, the load processor 1. Parts: echo, calls, handshake, idle. With --deflate all compress,
-and those that cannot are left out. bench/report.py makes tables of the result."""
+and those that cannot are left out; with --tls all of it goes over TLS 1.3, with a certificate on P-256
+and no resumption. bench/report.py makes tables of the result."""
 
 import argparse
 import contextlib
@@ -37,7 +38,8 @@ BUN = [PEERS / "node_modules/.bin/bun", PEERS / "bun_echo.js"]
 WS = ["node", PEERS / "ws_echo.mjs"]
 
 SERVERS = ("floor", "pirn", "bun", "ws", "libwebsockets", "beast", "pirn-shared", "bun-shared",
-           "pirn-dedicated", "bun-dedicated", "ws-dedicated")
+           "pirn-dedicated", "bun-dedicated", "ws-dedicated",
+           "pirn-tls", "bun-tls", "ws-tls")
 PARTS = ("echo", "calls", "handshake", "idle")
 QUICK_CELLS = [
     (20, "binary", 1, 1),
@@ -56,6 +58,12 @@ DEFLATE_CELLS = [
     (16 << 10, "json", 50, 1),
 ]
 SMOKE_DEFLATE_CELLS = [(1 << 10, "json", 10, 4)]
+TLS_CELLS = [
+    (20, "binary", 50, 1),
+    (20, "binary", 50, 16),
+    (16 << 10, "binary", 50, 1),
+    (16 << 10, "binary", 50, 16),
+]
 CALLS_CELLS = [
     (20, "binary", 1, 1),
     (20, "binary", 50, 16),
@@ -101,21 +109,46 @@ def commands(size):
         "bun-shared": [*BUN, "shared"],
         "bun-dedicated": [*BUN, "dedicated"],
         "ws-dedicated": [*WS, "deflate"],
+        "pirn-tls": [*PIRN, "--cert", certificate()],
+        "bun-tls": [*BUN, "tls", certificate()],
+        "ws-tls": [*WS, "tls", certificate()],
     }
     return {name: words for name, words in found.items() if is_installed(words)}
+
+
+@functools.cache
+def certificate():
+    """A file with a key and its certificate."""
+    path = BENCH / "localhost.pem"
+    if not path.exists():
+        run_and_read("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650", "-subj",
+                     "/CN=localhost", "-keyout", str(path), "-out", str(path) + ".cert")
+        with path.open("a") as file:
+            file.write(pathlib.Path(str(path) + ".cert").read_text())
+    return path
 
 
 def is_installed(words):
     if words[0] == "node":
         return (PEERS / "node_modules/ws").exists() and shutil.which("node")
-    if str(words[-1]).startswith("--deflate"):
-        return "--deflate" in run_and_read(str(BUILD / "pirn"), "serve", "--help")
+    for option in "--deflate", "--cert":
+        if any(str(word).startswith(option) for word in words):
+            return option in run_and_read(str(BUILD / "pirn"), "serve", "--help")
     return pathlib.Path(words[0]).exists()
 
 
 def compresses(name):
     """With a window for each connection (dedicated), or one for all of them (shared)."""
     return name.endswith(("-shared", "-dedicated"))
+
+
+def speaks_tls(name):
+    return name.endswith("-tls")
+
+
+def client_options(name):
+    return ["--deflate"] if compresses(name) else ["--tls"] if speaks_tls(name) else []
 
 
 def pinned(cpu, words):
@@ -183,7 +216,7 @@ def load_options(name, cell):
     size, kind, connections, outstanding = cell
     words = ["--size", size, "--kind", kind, "--connections", connections]
     words += ["--outstanding", outstanding]
-    return words + (["--raw"] if name == "floor" else ["--deflate"] if compresses(name) else [])
+    return words + (["--raw"] if name == "floor" else client_options(name))
 
 
 def measure_echo(servers, cell, milliseconds):
@@ -249,7 +282,7 @@ def measure_handshake(servers, milliseconds):
         if name == "floor":
             continue
         server = servers.get(name, 20)
-        words = ["--server", server.process.pid, "--run", milliseconds]
+        words = ["--server", server.process.pid, "--run", milliseconds, *client_options(name)]
         result, fault = run_client("bench_handshake", server, *words)
         yield {"server": name, **(result or {"fault": fault})}
 
@@ -257,7 +290,7 @@ def measure_handshake(servers, milliseconds):
 def measure_idle(name, connections):
     server = Server(commands(20)[name])
     words = ["--server", server.process.pid, "--connections", connections]
-    words += ["--deflate"] if compresses(name) else []
+    words += client_options(name)
     result, fault = run_client("bench_idle", server, *words)
     server.stop()
     return {"server": name, **(result or {"fault": fault})}
@@ -320,7 +353,7 @@ def run(options, names):
         count = {"smoke": 200, "quick": 2000, "full": 10000}[options.pace]
         result["idle"] = [measure_idle(name, count) for name in others]
     if "calls" in options.only:
-        cells = options.cell if options.deflate or options.pace == "smoke" else CALLS_CELLS
+        cells = options.cell if options.deflate or options.tls or options.pace == "smoke" else CALLS_CELLS
         result["calls"] = [measure_calls(name, cell) for cell in cells for name in names]
     return result
 
@@ -331,6 +364,8 @@ def read_cell(text):
 
 
 def usual_cells(options):
+    if options.tls and options.pace != "smoke":
+        return TLS_CELLS
     if options.deflate:
         return SMOKE_DEFLATE_CELLS if options.pace == "smoke" else DEFLATE_CELLS
     return {"smoke": SMOKE_CELLS, "quick": QUICK_CELLS, "full": list(full_cells())}[options.pace]
@@ -341,7 +376,9 @@ def read_options():
     pace = parser.add_mutually_exclusive_group()
     for name, text in (("quick", "in two minutes"), ("smoke", "in seconds, to see that it works")):
         pace.add_argument(f"--{name}", dest="pace", action="store_const", const=name, help=text)
-    parser.add_argument("--deflate", action="store_true", help="with permessage-deflate")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--deflate", action="store_true", help="with permessage-deflate")
+    kind.add_argument("--tls", action="store_true", help="over TLS")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS)
     parser.add_argument("--servers", type=lambda text: text.split(","))
@@ -355,7 +392,8 @@ def read_options():
 
 
 def usual_servers(options):
-    return [name for name in SERVERS if options.deflate == compresses(name)]
+    return [name for name in SERVERS
+            if (options.deflate, options.tls) == (compresses(name), speaks_tls(name))]
 
 
 def main():

@@ -1,9 +1,15 @@
-// An echo by the package ws: ws_echo.mjs [deflate]
+// An echo by the package ws: ws_echo.mjs [deflate | tls FILE]
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import { WebSocketServer } from "ws";
 
-const perMessageDeflate = process.argv[2] === "deflate" && { threshold: 0 };
-const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate });
+const [how, file] = process.argv.slice(2);
+const pem = how === "tls" && readFileSync(file);
+const listener = pem ? https.createServer({ cert: pem, key: pem }) : http.createServer();
+const perMessageDeflate = how === "deflate" && { threshold: 0 };
+const server = new WebSocketServer({ server: listener, perMessageDeflate });
 server.on("connection", (socket) => {
     socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
 });
-server.on("listening", () => console.log(`listening on ${server.address().port}`));
+listener.listen(0, "127.0.0.1", () => console.log(`listening on ${listener.address().port}`));
