@@ -1,11 +1,11 @@
-/* Options by tables; every list has room for as many items as there are arguments. */
+/* Options by tables: a row names the function that takes the value, and where to. */
 #include "args.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LONGEST_MS (UINT64_C(7) * 24 * 3600 * 1000)
+#define LONGEST_S (7 * 24 * 3600)
 
 struct reading {
     const char *command;
@@ -16,70 +16,75 @@ struct reading {
     size_t argc;
 };
 
-static const char *take_digits(const char *text, uint64_t max, uint64_t *value)
+bool args_number(const char *text, uint64_t max, uint64_t *value, const char **end)
 {
-    for (*value = 0; *text >= '0' && *text <= '9'; text++) {
-        uint64_t digit = (uint64_t)(*text - '0');
-        if (*value > (max - digit) / 10)
-            return "too large";
+    *value = 0;
+    for (*end = text; **end >= '0' && **end <= '9'; ++*end) {
+        uint64_t digit = (uint64_t)(**end - '0');
+        if (digit > max || *value > (max - digit) / 10)
+            return false;
         *value = *value * 10 + digit;
     }
-    return text;
+    return *end > text;
 }
 
-bool args_bytes(const char *text, uint64_t *bytes)
+bool args_bytes(void *place, const char *value)
 {
     static const char units[] = "kKmMgG";
-    const char *end = take_digits(text, INT64_MAX, bytes);
+    uint64_t *bytes = place;
+    const char *end;
+    if (!args_number(value, INT64_MAX, bytes, &end))
+        return false;
     const char *unit = *end ? strchr(units, *end) : NULL;
     unsigned shift = unit ? 10 * (unsigned)((unit - units) / 2 + 1) : 0;
     end += unit != NULL;
-    if (text[0] < '0' || text[0] > '9' || *end || *bytes == 0 ||
-        *bytes > (uint64_t)INT64_MAX >> shift)
+    if (*end || *bytes > (uint64_t)INT64_MAX >> shift)
         return false;
     *bytes <<= shift;
     return true;
 }
 
-bool args_seconds(const char *text, uint32_t *ms)
+bool args_some_bytes(void *place, const char *value)
 {
-    uint64_t whole, thousandths = 0;
-    unsigned scale = 1000;
-    const char *end = take_digits(text, LONGEST_MS / 1000, &whole);
-    if (end == text)
+    return args_bytes(place, value) && *(uint64_t *)place > 0;
+}
+
+bool args_seconds(void *place, const char *value)
+{
+    uint64_t ms;
+    uint64_t scale = 1000;
+    const char *end;
+    if (!args_number(value, LONGEST_S, &ms, &end))
         return false;
+    ms *= scale;
     if (*end == '.')
         for (end++; *end >= '0' && *end <= '9'; end++)
-            thousandths += (uint64_t)(*end - '0') * (scale /= 10);
-    *ms = whole + thousandths == 0 ? UINT32_MAX : (uint32_t)(whole * 1000 + thousandths);
+            ms += (uint64_t)(*end - '0') * (scale /= 10);
+    *(uint32_t *)place = ms > 0 ? (uint32_t)ms : UINT32_MAX;
     return *end == '\0';
 }
 
-static bool take_item(const struct reading *reading, struct args_list *list, const char *value)
+bool args_flag(void *place, const char *value)
 {
-    if (!list->items && !(list->items = calloc(reading->argc, sizeof *list->items)))
-        return false;
-    list->items[list->count++] = value;
+    (void)value;
+    return *(bool *)place = true;
+}
+
+bool args_text(void *place, const char *value)
+{
+    *(const char **)place = value;
     return *value != '\0';
 }
 
-static bool take(const struct reading *reading, const struct args_option *option, const char *value)
+bool args_list(void *place, const char *value)
 {
-    void *place = reading->options + option->offset;
-    switch (option->kind) {
-    case ARGS_FLAG:
-        return *(bool *)place = true;
-    case ARGS_TEXT:
-        *(const char **)place = value;
-        return *value != '\0';
-    case ARGS_LIST:
-        return take_item(reading, place, value);
-    case ARGS_SECONDS:
-        return args_seconds(value, place);
-    case ARGS_BYTES:
-        return args_bytes(value, place);
-    }
-    return false;
+    struct args_list *list = place;
+    const char **items = realloc(list->items, (list->count + 1) * sizeof *items);
+    if (!items)
+        return false;
+    list->items = items;
+    items[list->count++] = value;
+    return *value != '\0';
 }
 
 /* The option that an argument names, and its value if it is in the same argument. */
@@ -100,27 +105,37 @@ static const struct args_option *find(const struct reading *reading, const char 
     return NULL;
 }
 
+static bool not_understood(const struct reading *reading, const char *argument)
+{
+    fprintf(stderr, "pirn %s: '%s' is not understood; see `pirn help %s`\n", reading->command,
+            argument, reading->command);
+    return false;
+}
+
 /* Takes argv[*at], and the argument behind it if that is its value. */
 static bool take_option(const struct reading *reading, size_t *at)
 {
     const char *argument = reading->argv[*at], *value = NULL;
     const struct args_option *option = find(reading, argument, &value);
-    if (!option || (value && !option->wants)) {
-        fprintf(stderr, "pirn %s: '%s' is not understood; see `pirn help %s`\n", reading->command,
-                argument, reading->command);
-        return false;
-    }
+    if (!option || (value && !option->wants))
+        return not_understood(reading, argument);
     const char *name = argument[1] == '-' || !option->brief ? option->name : option->brief;
     if (option->wants && !value && !(value = reading->argv[++*at])) {
         fprintf(stderr, "pirn %s: %s wants %s\n", reading->command, name, option->wants);
         return false;
     }
-    if (!take(reading, option, value)) {
+    if (!option->take(reading->options + option->offset, value)) {
         fprintf(stderr, "pirn %s: %s wants %s, not '%s'\n", reading->command, name, option->wants,
                 value);
         return false;
     }
     return true;
+}
+
+static bool take_operand(const struct reading *reading, struct args_list *operands,
+                         const char *argument)
+{
+    return (operands && args_list(operands, argument)) || not_understood(reading, argument);
 }
 
 bool args_read(const char *command, const struct args_option *table, size_t count, void *options,
@@ -132,7 +147,8 @@ bool args_read(const char *command, const struct args_option *table, size_t coun
         bool is_option = !ended && argv[at][0] == '-' && argv[at][1];
         if (is_option && strcmp(argv[at], "--") == 0)
             ended = true;
-        else if (is_option ? !take_option(&reading, &at) : !take_item(&reading, operands, argv[at]))
+        else if (is_option ? !take_option(&reading, &at)
+                           : !take_operand(&reading, operands, argv[at]))
             return false;
     }
     return true;

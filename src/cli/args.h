@@ -8,20 +8,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a value is kept, at the offset of its row. */
-enum args_kind {
-    ARGS_FLAG,    /* bool; no value */
-    ARGS_TEXT,    /* const char *; not empty */
-    ARGS_LIST,    /* struct args_list: may be given several times */
-    ARGS_SECONDS, /* uint32_t, in ms; decimals are allowed, 0 is kept as UINT32_MAX: never */
-    ARGS_BYTES    /* uint64_t, not 0; k, M and G behind the number mean KiB, MiB and GiB */
-};
+/* Takes a value to where it is kept; false if it is not what is wanted. Without memory, too. */
+typedef bool args_take_fn(void *place, const char *value);
+
+args_take_fn args_flag;  /* bool; value is NULL */
+args_take_fn args_text;  /* const char *; not empty */
+args_take_fn args_list;  /* struct args_list: may be given several times */
+args_take_fn args_bytes; /* uint64_t; k, M and G behind the number mean KiB, MiB and GiB */
+
+/* uint32_t, in ms, of seconds with decimals; 0 is kept as UINT32_MAX: never. */
+args_take_fn args_seconds;
+
+/* As args_bytes(), but not 0. */
+args_take_fn args_some_bytes;
 
 struct args_option {
     const char *name;  /* "--header" */
     const char *brief; /* "-H"; NULL: none */
-    enum args_kind kind;
-    size_t offset;
+    args_take_fn *take;
+    size_t offset;     /* of its place in the struct of options */
     const char *wants; /* "a path"; NULL without a value */
 };
 
@@ -31,13 +36,12 @@ struct args_list {
 };
 
 /* Reads argv[1] and the following into the struct at options, which begins as zeroes; what is no
- * option goes to operands. Returns false when they are not understood, and has then said why on
- * stderr, in one line. */
+ * option goes to operands; NULL: there may be none. Returns false when they are not understood, and
+ * has then said why on stderr, in one line. */
 bool args_read(const char *command, const struct args_option *table, size_t count, void *options,
                struct args_list *operands, int argc, char **argv);
 
-/* A number of bytes as above, and of milliseconds. */
-bool args_bytes(const char *text, uint64_t *bytes);
-bool args_seconds(const char *text, uint32_t *ms);
+/* Reads decimal digits, up to max; false if there are none, or too many. *end is behind them. */
+bool args_number(const char *text, uint64_t max, uint64_t *value, const char **end);
 
 #endif

@@ -13,21 +13,21 @@ enum { CONNECTIONS_MAX = 1 << 20, OUTSTANDING_MAX = 1 << 16, SIZE_MAX_BYTES = 1 
 #define AT(field) offsetof(struct bench_options, field)
 
 static const struct args_option table[] = {
-    {"--connections", "-c", ARGS_BYTES, AT(connections), "a number from 1 on"},
-    {"--outstanding", "-n", ARGS_BYTES, AT(outstanding), "a number from 1 on"},
-    {"--size", "-s", ARGS_BYTES, AT(size), "a number of bytes, such as 20 or 16k"},
-    {"--duration", "-d", ARGS_SECONDS, AT(duration_ms), "a number of seconds"},
-    {"--messages", "-m", ARGS_BYTES, AT(messages), "a number from 1 on"},
-    {"--rate", NULL, ARGS_BYTES, AT(rate), "a number of messages a second"},
-    {"--text", NULL, ARGS_FLAG, AT(text), NULL},
-    {"--binary", NULL, ARGS_FLAG, AT(binary), NULL},
-    {"--deflate", NULL, ARGS_FLAG, AT(deflate), NULL},
-    {"--insecure", "-k", ARGS_FLAG, AT(insecure), NULL},
-    {"--ca", NULL, ARGS_TEXT, AT(ca), "a file of certificates in PEM"},
-    {"--unix", NULL, ARGS_TEXT, AT(unix_path), "the path of a socket"},
-    {"--timeout", NULL, ARGS_SECONDS, AT(timeout_ms), "a number of seconds"},
-    {"--json", NULL, ARGS_FLAG, AT(json), NULL},
-    {"--help", "-h", ARGS_FLAG, AT(help), NULL},
+    {"--connections", "-c", args_some_bytes, AT(connections), "a number from 1 on"},
+    {"--outstanding", "-n", args_some_bytes, AT(outstanding), "a number from 1 on"},
+    {"--size", "-s", args_some_bytes, AT(size), "a number of bytes, such as 20 or 16k"},
+    {"--duration", "-d", args_seconds, AT(duration_ms), "a number of seconds"},
+    {"--messages", "-m", args_some_bytes, AT(messages), "a number from 1 on"},
+    {"--rate", NULL, args_some_bytes, AT(rate), "a number of messages a second"},
+    {"--text", NULL, args_flag, AT(text), NULL},
+    {"--binary", NULL, args_flag, AT(binary), NULL},
+    {"--deflate", NULL, args_flag, AT(deflate), NULL},
+    {"--insecure", "-k", args_flag, AT(insecure), NULL},
+    {"--ca", NULL, args_text, AT(ca), "a file of certificates in PEM"},
+    {"--unix", NULL, args_text, AT(unix_path), "the path of a socket"},
+    {"--timeout", NULL, args_seconds, AT(timeout_ms), "a number of seconds"},
+    {"--json", NULL, args_flag, AT(json), NULL},
+    {"--help", "-h", args_flag, AT(help), NULL},
 };
 
 static bool consistent(const struct bench_options *options)

@@ -54,7 +54,7 @@ const char cli_connect_help[] =
     "\n"
     "Exit status: 0 closed with 1000 or 1001; 1 output or input cannot be used; 2 an option\n"
     "is not understood; 3 closed with another code; 4 host name; 5 TCP; 6 proxy; 7 TLS;\n"
-    "8 HTTP answer; 9 broken or cut off WebSocket; 10 timeout; 130 interrupted.\n";
+    "8 HTTP answer; 9 violation of the protocol; 10 timeout; 130 interrupted.\n";
 
 /* ---- what is said */
 

@@ -9,7 +9,8 @@
 #include "connect.h"
 #include "target.h"
 
-#define MAX_REDIRECTS 10
+#define MAX_REDIRECTS  10
+#define LAST_RESORT_MS 600000 /* connect_set_late() has a shorter time, without blocked output */
 
 /* ---- strings */
 
@@ -114,7 +115,7 @@ static void take_times(const struct connect_options *options, struct pirn_client
     struct pirn_endpoint_config *endpoint = &config->conn.endpoint;
     const uint32_t most = options->timeout_ms;
     endpoint->ping_interval_ms = options->ping_ms;
-    endpoint->close_timeout_ms = PIRN_OFF; /* ours stands still while output blocks */
+    endpoint->close_timeout_ms = LAST_RESORT_MS;
     config->timeouts = (struct pirn_client_timeouts){most, most, most, most, most, most};
 }
 

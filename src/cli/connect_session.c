@@ -200,13 +200,13 @@ static int status_of(const struct connect *connect, const struct pirn_close_info
     };
     if (connect->failed)
         return CLI_FAILED;
-    if (connect->was_late)
-        return CONNECT_TIMEOUT;
     if (info->clean)
         return info->origin == PIRN_ORIGIN_LOCAL || info->code == PIRN_CLOSE_NORMAL ||
                        info->code == PIRN_CLOSE_GOING_AWAY || info->code == PIRN_CLOSE_NO_STATUS
                    ? CLI_OK
                    : CONNECT_CLOSED;
+    if (connect->was_late)
+        return CONNECT_TIMEOUT;
     return connect->interrupted ? CONNECT_INTERRUPTED : layers[info->layer];
 }
 
@@ -215,7 +215,7 @@ static void on_end(struct pirn_client *client, const struct pirn_close_info *inf
     struct connect *connect = pirn_client_context(client);
     connect->status = status_of(connect, info);
     connect->ended = true;
-    if (connect->was_late)
+    if (connect->status == CONNECT_TIMEOUT && connect->was_late)
         connect_say(connect, "timeout: %s", pirn_error_text(PIRN_E_CLOSE_TIMEOUT));
     else if (connect->status == CLI_OK && connect->screen && !connect->options->verbose)
         connect_note(connect, true, '*', "%s", info->text);

@@ -16,6 +16,7 @@
 #include "options.h"
 #include "page.h"
 #include "serve_tls.h"
+#include "signals.h"
 
 #define DEFAULT_HOST "127.0.0.1"
 #define DRAIN_MS     5000
@@ -63,7 +64,7 @@ struct serve {
     struct pirn_loop *loop;
     struct pirn_server *server;
     struct pirn_tls *tls; /* NULL: plain */
-    struct pirn_watch signals;
+    struct signals signals;
     char *page;
     size_t page_len;
     bool page_at_root; /* --root has no index.html */
@@ -254,17 +255,6 @@ static void on_request(struct pirn_request *request, void *context)
 
 /* ---- signals */
 
-static int signal_pipe[2] = {-1, -1};
-
-static void on_signal(int number)
-{
-    char byte = (char)number;
-    int error = errno;
-    ssize_t ignored = write(signal_pipe[1], &byte, 1);
-    (void)ignored;
-    errno = error;
-}
-
 static void drained(struct pirn_server *server, size_t left, void *context)
 {
     struct serve *serve = context;
@@ -274,46 +264,24 @@ static void drained(struct pirn_server *server, size_t left, void *context)
     pirn_loop_stop(serve->loop);
 }
 
-static void signal_came(struct pirn_loop *loop, struct pirn_watch *watch, unsigned events)
+static void signal_came(void *context, int number)
 {
-    struct serve *serve = (struct serve *)((char *)watch - offsetof(struct serve, signals));
-    char byte;
-    (void)events;
-    if (read(watch->fd, &byte, 1) != 1)
-        return;
-    if (byte == SIGHUP) {
+    struct serve *serve = context;
+    if (number == SIGHUP) {
         serve_tls_reload(serve->tls);
         return;
     }
     /* The second signal finds it draining already. */
     if (pirn_server_drain(serve->server, PIRN_CLOSE_GOING_AWAY, PIRN_STR("server is shutting down"),
                           DRAIN_MS, drained, serve) < 0)
-        pirn_loop_stop(loop);
+        pirn_loop_stop(serve->loop);
 }
 
 static bool watch_signals(struct serve *serve)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
-        return false;
-    serve->signals = (struct pirn_watch){.ready = signal_came, .fd = signal_pipe[0]};
-    if (serve->tls && sigaction(SIGHUP, &action, NULL) < 0)
-        return false;
-    return sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0 &&
-           pirn_loop_watch(serve->loop, &serve->signals, PIRN_READABLE) == 0;
-}
-
-static void release_signals(struct serve *serve)
-{
-    if (serve->loop)
-        pirn_loop_unwatch(serve->loop, &serve->signals);
-    signal(SIGTERM, SIG_IGN); /* it ends anyway, and with the status that it has */
-    signal(SIGINT, SIG_IGN);
-    if (serve->tls)
-        signal(SIGHUP, SIG_IGN);
-    for (int i = 0; i < 2; i++)
-        if (signal_pipe[i] >= 0)
-            close(signal_pipe[i]);
+    static const int with_tls[] = {SIGTERM, SIGINT, SIGHUP, 0}, plain[] = {SIGTERM, SIGINT, 0};
+    return signals_open(&serve->signals, serve->loop, serve->tls ? with_tls : plain, signal_came,
+                        serve);
 }
 
 /* ---- start and end */
@@ -430,7 +398,7 @@ int cli_serve(int argc, char **argv)
         }
     }
     pirn_server_free(serve.server);
-    release_signals(&serve);
+    signals_close(&serve.signals);
     pirn_loop_free(serve.loop);
     pirn_tls_free(serve.tls);
     free(serve.page);

@@ -35,7 +35,7 @@ function sendInFragments(socket, data) {
 const isWhole = text => typeof text !== 'string' || !/[\ud800-\udfff]/.test(text);
 
 // Sends the messages through a socket of npm ws, every third in fragments, with a Ping behind every
-// fifth; they must come back as they were, and Pongs, of which that of the latest Ping is enough.
+// fifth; they must come back as they were, and a Pong for the latest Ping, which may pass others.
 export function converse(socket, messages) {
     let next = 0, pings = 0, latest = 0;
     return new Promise((resolve, reject) => {
@@ -50,7 +50,7 @@ export function converse(socket, messages) {
             }
             done();
         });
-        socket.on('pong', data => { latest = Number(data); done(); });
+        socket.on('pong', data => { latest = Math.max(latest, Number(data)); done(); });
         socket.on('close', (code, reason) => reject(new Error(`closed: ${code} ${reason}`)));
         socket.on('error', reject);
         for (const [i, message] of messages.entries()) {

@@ -185,6 +185,35 @@ static void no_redirect_to_ws(void **state)
     finish();
 }
 
+/* ---- freed on the way */
+
+static unsigned steps_left;
+
+static void free_at_last(struct pirn_client *client, const struct pirn_client_progress *progress)
+{
+    (void)progress;
+    if (--steps_left > 0)
+        return;
+    guest.client = NULL;
+    pirn_client_free(client);
+}
+
+static void freed_at_each_step(void **state)
+{
+    (void)state;
+    begin("localhost");
+    for (unsigned step = 1; step <= 5; step++) {
+        struct pirn_client_config config = secure("localhost");
+        config.on_step = free_at_last;
+        steps_left = step;
+        guest_open(&config);
+        AWAIT(!guest.client);
+        stage_settle();
+        assert_int_equal(guest.told.opens, guest.told.closes);
+    }
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +222,7 @@ int main(void)
         GUEST_TEST(by_default_it_verifies),
         GUEST_TEST(no_tls_at_all),
         GUEST_TEST(no_redirect_to_ws),
+        GUEST_TEST(freed_at_each_step),
     };
     return certificates_available() ? cmocka_run_group_tests(tests, NULL, NULL) : 77;
 }
