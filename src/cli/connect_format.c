@@ -162,7 +162,7 @@ void connect_format(struct connect *connect, enum connect_direction direction,
         format_json(connect, direction, opcode, data, len, rtt_us);
     else if (direction == CONNECT_OUT || (is_control_frame && !connect->screen))
         return;
-    else if (connect->out_is_terminal && !connect->options->base64 && !connect->options->nul)
+    else if (connect->out_is_terminal && !connect->options->base64)
         format_terminal(connect, opcode, data, len, rtt_us);
     else
         format_plain(connect, data, len);

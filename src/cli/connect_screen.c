@@ -1,6 +1,7 @@
 /* The prompt, by libedit, one key at a time: el_gets() returns after each (EL_UNBUFFERED), with the
  * bytes that the loop has found on standard input. A sequence of an arrow key that has come in part
- * waits for its rest, so that libedit itself never reads and never makes the loop wait.
+ * waits for its rest, so that libedit does not make the loop wait, but for what asks for more keys
+ * (^R, ^V): until they come nothing else happens.
  *
  * A line that comes in while one is typed: the cursor goes up to the first row of what is typed,
  * the screen is cleared from there, the line is printed, and libedit draws its line anew below. */
@@ -17,6 +18,7 @@
 
 #define HISTORY_LINES 1000
 #define CONTROL_D     4
+#define READ_BYTES    1024
 
 struct connect_screen {
     EditLine *line;
@@ -54,18 +56,26 @@ static size_t key_len(const unsigned char *keys, size_t len)
     return wants <= len ? wants : 0;
 }
 
+/* False at the end. */
+static bool read_keys(struct connect_screen *screen)
+{
+    char *room = buffer_reserve(&screen->keys, READ_BYTES);
+    ssize_t n = room ? read(STDIN_FILENO, room, READ_BYTES) : 0;
+    screen->keys.len += n > 0 ? (size_t)n : 0;
+    return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
 static int read_char(EditLine *line, wchar_t *out)
 {
     struct connect_screen *screen;
-    char *first;
     mbstate_t state;
     memset(&state, 0, sizeof state);
     el_get(line, EL_CLIENTDATA, &screen);
-    first = screen->keys.data + screen->taken;
-    size_t len = screen->keys.len - screen->taken;
-    if (len == 0)
-        return 0;
-    size_t n = mbrtowc(out, first, len, &state);
+    while (screen->taken == screen->keys.len)
+        if (!read_keys(screen))
+            return 0;
+    const char *first = screen->keys.data + screen->taken;
+    size_t len = screen->keys.len - screen->taken, n = mbrtowc(out, first, len, &state);
     if (n == 0 || n > len) { /* no letter of this locale: its byte */
         *out = (wchar_t)(unsigned char)*first;
         n = 1;
@@ -162,26 +172,21 @@ static void take_key(struct connect *connect)
     }
 }
 
-static void take_keys(struct connect *connect)
+/* A key may read more of them. */
+static bool has_key(const struct connect_screen *screen)
 {
-    struct connect_screen *screen = connect->screen;
-    const unsigned char *keys = (unsigned char *)screen->keys.data;
-    while (!screen->ended && key_len(keys + screen->taken, screen->keys.len - screen->taken) > 0)
-        take_key(connect);
-    buffer_drop(&screen->keys, screen->taken);
-    screen->taken = 0;
+    return key_len((unsigned char *)screen->keys.data + screen->taken,
+                   screen->keys.len - screen->taken) > 0;
 }
 
 void connect_screen_read(struct connect *connect)
 {
     struct connect_screen *screen = connect->screen;
-    char *room = buffer_reserve(&screen->keys, 256);
-    ssize_t n = room ? read(STDIN_FILENO, room, 256) : -1;
-    if (n > 0)
-        screen->keys.len += (size_t)n;
-    else if (n == 0 || (errno != EINTR && errno != EAGAIN))
-        screen->ended = true;
-    take_keys(connect);
+    screen->ended = !read_keys(screen);
+    while (!screen->ended && has_key(screen))
+        take_key(connect);
+    buffer_drop(&screen->keys, screen->taken);
+    screen->taken = 0;
     if (!screen->ended)
         return;
     pirn_loop_unwatch(connect->loop, &connect->input.watch);

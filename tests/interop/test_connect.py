@@ -141,6 +141,12 @@ class Pipes(unittest.TestCase):
             client.process.stdout.close()
             self.assertEqual(client.process.wait(timeout=PATIENCE), 0)
 
+    def test_closed_descriptors(self):
+        """What the client opens does not become its standard output."""
+        for which in (0, 1, 2):
+            status, output, _ = run(self.url, stdin=b"a\n", preexec_fn=lambda fd=which: os.close(fd))
+            self.assertEqual((status, output), (0, b"" if which in (0, 1) else b"a\n"))
+
     def test_full_output(self):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([PIRN, "connect", self.url], input=b"a\n", stdout=full,
