@@ -150,7 +150,7 @@ if command -v bash >/dev/null; then
     [ "$(completions pirn serve --an)" = '--any-origin ' ] || fail 'completion of an option'
     [ "$(completions pirn connect --no-)" = '--no-close --no-deflate ' ] ||
         fail 'completion of an option of connect'
-    [ "$(completions pirn bench --d)" = '--deflate --duration ' ] ||
+    [ "$(completions pirn bench --d)" = '--duration --deflate ' ] ||
         fail 'completion of an option of bench'
     [ "$(completions pirn code 101)" = '1010 1011 1012 1013 1014 1015 ' ] ||
         fail 'completion of a code'
