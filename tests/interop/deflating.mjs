@@ -8,7 +8,7 @@ const words = ['warp', 'weft', 'shuttle', 'f\u00e4den', '\u7d4c\u7cf8', '\u{1f9f
 function json(i, bytes) {
     const rows = [];
     for (let length = 0; length < bytes; length += rows.at(-1).length)
-        rows.push(JSON.stringify({ id: i * 7919 + rows.length, word: words[i % 7], on: i % 3 > 0 }));
+        rows.push(JSON.stringify({ id: i * 7919 + rows.length, word: words[i % 7] }));
     return `[${rows}]`;
 }
 
@@ -22,7 +22,9 @@ export const MESSAGES = [
     randomBytes(700), Buffer.alloc(3000), json(3, 9000), prose(5, 2000), noise.subarray(0, 300),
     noise.subarray(0, 5000), noise, noise.subarray(0, 5000)
 ];
-export const LARGE = [Buffer.alloc(1 << 20, json(4, 70000)), prose(2, 150000), randomBytes(1 << 20)];
+export const LARGE = [
+    Buffer.alloc(1 << 20, json(4, 70000)), prose(2, 150000), randomBytes(1 << 20)
+];
 
 // Cut in three, the second empty.
 function sendInFragments(socket, data) {

@@ -49,7 +49,8 @@ class Bombs(unittest.TestCase):
     def cost(self, server, data):
         """KiB of memory and ms of time that a connection with these bytes has cost, its code."""
         with Deflated(server) as warm:
-            warm.open().send(frame(RSV1 | TEXT, zlib.compress(b"x" * 5000)[2:-4]) + close_frame(1000))
+            message = frame(RSV1 | TEXT, zlib.compress(b"x" * 5000)[2:-4])
+            warm.open().send(message + close_frame(1000))
             warm.read_all()
         rss, cpu = server.rss(), cpu_ms(server)
         with Deflated(server) as raw:
