@@ -50,10 +50,10 @@ _pirn_connect()
     case $previous in
         --unix | --cert | --key | --ca | --cookie) _pirn_paths -f "$cur" ;;
         -H | --header | --origin | --subprotocol | -u | --user | --bearer | --ping | --timeout | \
-            --max-message) COMPREPLY=() ;;
+            --wait | --max-message) COMPREPLY=() ;;
         --proxy) _pirn_words "http:// socks4a:// socks5:// socks5h:// none" "$cur" ;;
         *)
-            _pirn_words "--text --binary --base64 --null --one --no-close --json --max-message \
+            _pirn_words "--text --binary --base64 --null --one --wait --no-close --json --max-message \
                 --header --origin --subprotocol --user --bearer --cookie --location --deflate \
                 --no-deflate --proxy --unix --insecure --ca --cert --key --timeout --ping \
                 --reconnect --verbose --help" "$cur"

@@ -27,6 +27,7 @@ const char cli_connect_help[] =
     "  --base64              lines are base64 both ways; what is decoded is sent as binary\n"
     "  -0, --null            messages end in NUL instead of a newline, both ways\n"
     "  -1, --one             send one message, wait for one, and close\n"
+    "  --wait SECONDS        at the end of the input close only when nothing came for so long\n"
     "  --no-close            go on when the input has ended\n"
     "  --json                print a record of JSON for each message in and out\n"
     "  --max-message BYTES   of what is sent and received; k, M and G are understood (16M)\n"

@@ -30,13 +30,14 @@ enum connect_status {
 struct connect_input {
     struct pirn_watch watch;
     struct buffer bytes;
-    size_t begin;   /* of the message that comes next, in bytes */
-    size_t scanned; /* bytes behind it that hold no end of it */
-    uint64_t count; /* the number of the one that comes next */
-    bool is_file;   /* always readable, and not to be watched */
-    bool watched;   /* or, of a file, posted */
-    bool ended;     /* its end was read */
-    bool done;      /* nothing more of it is to be sent */
+    size_t begin;            /* of the message that comes next, in bytes */
+    size_t scanned;          /* bytes behind it that hold no end of it */
+    uint64_t count;          /* the number of the one that comes next */
+    bool is_file;            /* always readable, and not to be watched */
+    bool watched;            /* or, of a file, posted */
+    bool ended;              /* its end was read */
+    bool done;               /* nothing more of it is to be sent */
+    struct pirn_timer quiet; /* --wait: nothing has come since, and it closes */
 };
 
 /* Standard output: what it has not taken yet. */
@@ -122,6 +123,9 @@ int connect_control(struct connect *connect, enum pirn_opcode opcode, struct pir
 
 void connect_input_open(struct connect *connect);
 void connect_input_close(struct connect *connect);
+
+/* A message has come: --wait begins anew. */
+void connect_input_not_quiet(struct connect *connect);
 
 /* Sends what can be sent, and reads more if that was all. */
 void connect_input_pump(struct connect *connect);

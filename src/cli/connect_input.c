@@ -143,11 +143,36 @@ static void read_some(struct connect *connect)
     }
 }
 
+void connect_input_not_quiet(struct connect *connect)
+{
+    uint32_t wait_ms = connect->options->wait_ms;
+    uint64_t now_us = pirn_loop_now_us(connect->loop);
+    if (connect->input.ended && wait_ms > 0 && wait_ms != PIRN_OFF)
+        pirn_timer_set(connect->loop, &connect->input.quiet, now_us + (uint64_t)wait_ms * 1000);
+}
+
+/* While output blocks nothing can come. */
+static void became_quiet(struct pirn_loop *loop, struct pirn_timer *timer)
+{
+    struct connect *connect =
+        (struct connect *)((char *)timer - offsetof(struct connect, input.quiet));
+    (void)loop;
+    if (connect->output.blocked)
+        connect_input_not_quiet(connect);
+    else
+        connect_close(connect, PIRN_CLOSE_NORMAL, PIRN_STR(""));
+}
+
 static void at_end(struct connect *connect)
 {
+    const struct connect_options *options = connect->options;
     input_of(connect)->done = true;
     watch(connect, false);
-    if (!connect->options->no_close && !connect->options->one)
+    if (options->one || options->no_close)
+        return;
+    if (options->wait_ms > 0)
+        connect_input_not_quiet(connect);
+    else
         connect_close(connect, PIRN_CLOSE_NORMAL, PIRN_STR(""));
 }
 
@@ -192,6 +217,7 @@ void connect_input_open(struct connect *connect)
 {
     struct connect_input *input = input_of(connect);
     input->count = 1;
+    input->quiet.fire = became_quiet;
     input->watch = (struct pirn_watch){.ready = ready, .fd = STDIN_FILENO};
     if (connect->screen)
         watch(connect, true);
@@ -200,5 +226,6 @@ void connect_input_open(struct connect *connect)
 void connect_input_close(struct connect *connect)
 {
     pirn_loop_unwatch(connect->loop, &connect->input.watch);
+    pirn_timer_stop(connect->loop, &connect->input.quiet);
     buffer_release(&connect->input.bytes);
 }

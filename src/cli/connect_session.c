@@ -78,6 +78,7 @@ static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data
     if (connect->options->one)
         connect_close(connect, PIRN_CLOSE_NORMAL, PIRN_STR(""));
     connect_set_late(connect);
+    connect_input_not_quiet(connect);
 }
 
 static void on_ping(struct pirn_conn *conn, const void *data, size_t len)

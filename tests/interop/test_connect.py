@@ -448,6 +448,16 @@ class Alive(unittest.TestCase):
             self.assertEqual(session.end(), (1000, ""))
             self.assertEqual(client.wait(), (0, b"\xff\n\n", ""))
 
+    def test_wait(self):
+        with Peer() as peer, Client("--wait", "0.2", peer.url) as client, peer.open() as session:
+            client.end()
+            for text in (b"one", b"two"):
+                self.assertFalse(select.select([session.socket], [], [], 0.12)[0])
+                session.send(text)
+                self.assertEqual(client.line(), text + b"\n")
+            self.assertEqual(session.end(), (1000, ""))
+            self.assertEqual(client.wait(), (0, b"", ""))
+
     def test_messages_after_the_end(self):
         """What comes between our Close and the answer is printed."""
         with Peer() as peer, Client(peer.url) as client, peer.open() as session:
