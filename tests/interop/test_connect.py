@@ -294,7 +294,7 @@ class Endings(unittest.TestCase):
                 (10, b"", "pirn: connect: timeout: no open connection within 100 ms\n"),
             )
             peer.accept().socket.close()
-            with Client("--timeout", "0.1", peer.url) as client, peer.open() as session:
+            with Client("--timeout", "0.6", peer.url) as client, peer.open() as session:
                 client.end()
                 self.assertEqual(session.read_close(), (1000, ""))
                 late = "pirn: connect: timeout: no close frame before the closing timeout\n"
@@ -449,10 +449,10 @@ class Alive(unittest.TestCase):
             self.assertEqual(client.wait(), (0, b"\xff\n\n", ""))
 
     def test_wait(self):
-        with Peer() as peer, Client("--wait", "0.2", peer.url) as client, peer.open() as session:
+        with Peer() as peer, Client("--wait", "0.5", peer.url) as client, peer.open() as session:
             client.end()
-            for text in (b"one", b"two"):
-                self.assertFalse(select.select([session.socket], [], [], 0.12)[0])
+            for text in (b"one", b"two", b"three"):
+                self.assertFalse(select.select([session.socket], [], [], 0.2)[0])
                 session.send(text)
                 self.assertEqual(client.line(), text + b"\n")
             self.assertEqual(session.end(), (1000, ""))
