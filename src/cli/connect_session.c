@@ -191,6 +191,15 @@ static void on_failure(struct pirn_client *client, const struct pirn_client_fail
 
 /* ---- the end */
 
+/* Not so when an error of the peer's crosses our Close, or is its answer: what was sent last may
+ * not have been understood. */
+static bool is_friendly(const struct pirn_close_info *info)
+{
+    return info->code == PIRN_CLOSE_NORMAL || info->code == PIRN_CLOSE_GOING_AWAY ||
+           info->code == PIRN_CLOSE_NO_STATUS ||
+           (info->origin == PIRN_ORIGIN_LOCAL && info->code == info->sent_code);
+}
+
 static int status_of(const struct connect *connect, const struct pirn_close_info *info)
 {
     static const int layers[] = {
@@ -202,10 +211,7 @@ static int status_of(const struct connect *connect, const struct pirn_close_info
     if (connect->failed)
         return CLI_FAILED;
     if (info->clean)
-        return info->origin == PIRN_ORIGIN_LOCAL || info->code == PIRN_CLOSE_NORMAL ||
-                       info->code == PIRN_CLOSE_GOING_AWAY || info->code == PIRN_CLOSE_NO_STATUS
-                   ? CLI_OK
-                   : CONNECT_CLOSED;
+        return is_friendly(info) ? CLI_OK : CONNECT_CLOSED;
     if (connect->was_late)
         return CONNECT_TIMEOUT;
     return connect->interrupted ? CONNECT_INTERRUPTED : layers[info->layer];

@@ -468,6 +468,25 @@ class Alive(unittest.TestCase):
             session.socket.close()
             self.assertEqual(client.wait(), (0, b"late\n", ""))
 
+    def test_answers_that_say_something_else(self):
+        """What was sent last may not have been understood: that is no good end."""
+        rows = (
+            (1009, "too big", 3, '1009 Message Too Big "too big"'),
+            (4001, "", 3, "4001 "),
+            (1001, "", 0, None),
+            (None, "", 0, None),
+        )
+        for code, reason, status, text in rows:
+            with Peer() as peer, Client(peer.url) as client, peer.open() as session:
+                client.end()
+                self.assertEqual(session.read_close(), (1000, ""))
+                session.close(code, reason)
+                session.socket.close()
+                ended, _, said = client.wait()
+                self.assertEqual(ended, status)
+                begin = "pirn: connect: closed by us: 1000 Normal Closure; answered: "
+                self.assertTrue(said.startswith(begin + text) if text else not said, said)
+
     def test_reconnect(self):
         with Peer() as peer, Client("--reconnect", peer.url) as client:
             for text in (b"one",):

@@ -161,7 +161,8 @@ static void we_close(void **state)
     raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe9", 2);
     assert_false(raw_sees_end(&rig));
     INFO(&rig, 1001, 1000, PIRN_ORIGIN_LOCAL, PIRN_LAYER_WEBSOCKET, true, PIRN_E_NONE);
-    rig_expects(&rig, "request 1001 \nclosed by us: 1000 Normal Closure\n");
+    rig_expects(&rig,
+                "request 1001 \nclosed by us: 1000 Normal Closure; answered: 1001 Going Away\n");
     rig_end(&rig);
 }
 

@@ -57,15 +57,23 @@ static const char *error_text(const struct pirn_conn *conn, char *text, size_t c
     return pirn_endpoint_error_text(&conn->endpoint, text, cap);
 }
 
-/* The Close that began it: the peer's, or ours. */
+static int write_close(const char *who, int code, struct pirn_str reason, char *text, size_t cap)
+{
+    const char *quote = reason.len > 0 ? "\"" : "";
+    return snprintf(text, cap, "%s: %d %s%s%s%.*s%s", who, code, pirn_close_name(code),
+                    *quote ? " " : "", quote, (int)reason.len, reason.len > 0 ? reason.data : "",
+                    quote);
+}
+
+/* The Close that began it: the peer's; or ours, and what was answered if it says something else. */
 static int write_closing(const struct pirn_close_info *info, char *text, size_t cap)
 {
-    bool remote = info->origin == PIRN_ORIGIN_REMOTE;
-    int code = remote ? info->code : info->sent_code;
-    int reason_len = remote ? (int)info->reason.len : 0;
-    return snprintf(text, cap, "closed by %s: %d %s%s%.*s%s", remote ? "peer" : "us", code,
-                    pirn_close_name(code), reason_len ? " \"" : "", reason_len,
-                    reason_len ? info->reason.data : "", reason_len ? "\"" : "");
+    if (info->origin == PIRN_ORIGIN_REMOTE)
+        return write_close("closed by peer", info->code, info->reason, text, cap);
+    int len = write_close("closed by us", info->sent_code, PIRN_STR(""), text, cap);
+    if (info->clean && info->code != info->sent_code && info->code != PIRN_CLOSE_NO_STATUS)
+        len += write_close("; answered", info->code, info->reason, text + len, cap - (size_t)len);
+    return len;
 }
 
 static void write_text(const struct pirn_close_info *info, const struct pirn_conn *conn, char *text)
