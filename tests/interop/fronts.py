@@ -39,10 +39,10 @@ class Front:
             how.update(user="nobody", group="nogroup", extra_groups=[])
             for path in (folder, *pathlib.Path(folder).rglob("*")):
                 shutil.chown(path, "nobody", "nogroup")
-        self.process = subprocess.Popen(self.command, cwd=folder, **how)
+        self.process = subprocess.Popen(self.command, cwd=folder, start_new_session=True, **how)
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=PATIENCE)
 
     def log(self):
@@ -58,7 +58,7 @@ class Front:
 
 NGINX_CONF = """
 daemon off;
-master_process off;
+worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ }}
