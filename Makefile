@@ -7,8 +7,8 @@ TODAY := $(shell date +%F)
 CTEST := ctest --output-on-failure -j $(JOBS) --test-dir
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test lint bench bench-report bench-build cost fuzz exhaustive msan \
-    coverage install format clean
+.PHONY: help setup build serve test lint bench bench-report bench-build cost fuzz exhaustive network \
+    msan coverage install format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,10 @@ fuzz: setup ## run each fuzz target for FUZZ_SECONDS (20)
 exhaustive: setup ## run the tests that try every input; minutes
 	@tools/build release
 	@$(CTEST) build -C Exhaustive -L exhaustive
+
+network: setup ## run the tests over a bad network in their long forms; minutes
+	@tools/build release
+	@PIRN_LONG=1 $(CTEST) build -L network
 
 msan: setup ## run the tests of the core under MemorySanitizer
 	@tools/build msan

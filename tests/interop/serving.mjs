@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import assert from 'node:assert/strict';
 import path from 'node:path';
 
-const pirn = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'pirn');
+export const pirn = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'pirn');
 
 // A test that cannot run here ends with the status that CTest takes for skipped.
 export function skip(why) {
@@ -14,9 +14,13 @@ export function skip(why) {
     process.exit(77);
 }
 
-export async function serve(...options) {
+export function serve(...options) {
+    return start(pirn, 'serve', '--port', '0', ...options);
+}
+
+export async function start(program, ...options) {
     if (!existsSync(pirn)) skip('no ' + pirn);
-    const child = spawn(pirn, ['serve', '--port', '0', ...options]);
+    const child = spawn(program, options);
     const exit = once(child, 'exit');
     let complaint = '';
     child.stderr.on('data', text => { complaint += text; });
