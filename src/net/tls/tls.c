@@ -25,8 +25,8 @@ static const struct pirn__tls_library *const library = NULL;
 enum {
     RECORD_BYTES = 16 << 10,
     RECORD_ROOM = RECORD_BYTES + 512, /* more than a record adds */
-    RECORDS_A_SEND = 4,
-    IN_BYTES = 64 << 10,
+    RECORDS_A_SEND = 16,
+    IN_BYTES = 256 << 10,
     IN_BYTES_MIN = 4 << 10,
     OUT_BYTES = RECORDS_A_SEND * RECORD_ROOM
 };
