@@ -11,12 +11,14 @@ enum cli_status {
 /* Each runs one sub-command and returns the exit status; argv[0] is its name. main() flushes what
  * was printed and turns a failure of that into CLI_FAILED. */
 int cli_connect(int argc, char **argv);
+int cli_check(int argc, char **argv);
 int cli_code(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 
 /* What `pirn help NAME` and `pirn NAME --help` print. */
 extern const char cli_connect_help[];
+extern const char cli_check_help[];
 extern const char cli_code_help[];
 extern const char cli_serve_help[];
 extern const char cli_bench_help[];

@@ -75,6 +75,19 @@ _pirn_bench()
     esac
 }
 
+_pirn_check()
+{
+    local cur=$1 previous=$2
+    case $previous in
+        --unix) _pirn_paths -f "$cur" ;;
+        --header | -H | --subprotocol | --only | --timeout) COMPREPLY=() ;;
+        *)
+            _pirn_words "--unix --header --subprotocol --only --timeout --json --verbose --help" \
+                "$cur"
+            ;;
+    esac
+}
+
 _pirn()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -85,12 +98,13 @@ _pirn()
         previous=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     if ((COMP_CWORD == 1)); then
-        _pirn_words "serve connect bench code help version --help --version" "$cur"
+        _pirn_words "serve connect check bench code help version --help --version" "$cur"
         return
     fi
     case ${COMP_WORDS[1]} in
         serve) _pirn_serve "$cur" "$previous" ;;
         connect) _pirn_connect "$cur" "$previous" ;;
+        check) _pirn_check "$cur" "$previous" ;;
         bench) _pirn_bench "$cur" "$previous" ;;
         code)
             if [[ $cur == -* ]]; then
@@ -99,7 +113,8 @@ _pirn()
                 _pirn_words "$(_pirn_close_codes)" "$cur"
             fi
             ;;
-        help | --help) ((COMP_CWORD == 2)) && _pirn_words "serve connect bench code help version" "$cur" ;;
+        help | --help) ((COMP_CWORD == 2)) && _pirn_words "serve connect check bench code help version" \
+            "$cur" ;;
     esac
 }
 

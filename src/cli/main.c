@@ -20,6 +20,7 @@ static const struct command {
     {"serve", "", "", cli_serve, "run an echo server, with a page to try it", cli_serve_help},
     {"connect", "", "", cli_connect, "send lines and print messages, over ws and wss",
      cli_connect_help},
+    {"check", "", "", cli_check, "test whether a server keeps the RFCs", cli_check_help},
     {"bench", "", "", cli_bench, "put load on an echo server and measure it", cli_bench_help},
     {"code", "", "", cli_code, "explain close codes", cli_code_help},
     {"help", "--help", "-h", print_help, "print this, or the help of a command", NULL},
