@@ -50,6 +50,7 @@ enum check_watch {
     WATCH_FRAGMENTS,
     WATCH_UTF8,
     WATCH_CLOSE_BODY,
+    WATCH_CLOSE_REASON,
     WATCH_CLOSE_CODE,
     WATCH_AFTER_CLOSE,
     WATCH_COUNT
@@ -180,7 +181,7 @@ struct check_run {
     size_t head_len;
     struct pirn_http_head head;
     struct pirn_header headers[CHECK_HEADERS];
-    bool has_head;
+    bool has_head, not_agreed; /* on the extension of the case */
     /* frames: what of one is here, then what came */
     uint8_t in[CHECK_MESSAGE_CAP + PIRN_FRAME_HEADER_MAX];
     size_t in_len;
@@ -213,6 +214,9 @@ void check_receive(struct check_run *run, const uint8_t *data, size_t len);
 
 /* Whether there is nothing more to wait for. */
 bool check_is_decided(const struct check_run *run);
+
+/* Whether the answer has not what the case is about. */
+bool check_lacks_extension(const struct check_run *run);
 
 void check_judge(struct check_run *run);
 void check_judge_watched(const struct check *check, const struct check_case *kase,

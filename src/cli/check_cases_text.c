@@ -26,7 +26,7 @@ static const struct check_case utf8[] = {
     {"utf8-cut-each", "6455 5.6", CHECK_MUST, SEE_ON, "each byte of a letter in a fragment",
      .send = "text nofin xf0; cont nofin x9f; cont nofin; cont nofin x98; cont x81"},
     {"utf8-cut-ping", "6455 5.6", CHECK_MUST, SEE_ON, "a Ping inside a letter",
-     .send = "text nofin xf09f; ping xff; cont x9881; ping \"after\""},
+     .send = "text nofin xf09f; ping xff; await; cont x9881"},
     {"utf8-chopped", "6455 5.6", CHECK_MUST, SEE_ON, "letters byte by byte",
      .send = "text xcebaf09f9881e282ac", .chopped = true},
     BAD("lone-80", "a lone continuation byte", "x80"),
@@ -134,7 +134,7 @@ static const struct check_case closing[] = {
      .send = "end"},
     {"close-tcp-message", "6455 7.1.1", CHECK_MAY, SEE_ENDED, "the end of TCP inside a frame",
      .send = "raw x8190; end"},
-    {"close-after-failure", "6455 7.1.7", CHECK_SHOULD, SEE_ENDED,
+    {"close-after-failure", "6455 7.1.7", CHECK_MAY, SEE_ENDED,
      "after a failure the connection ends", .send = "op=3 \"x\"; close 1000"},
 };
 

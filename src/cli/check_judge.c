@@ -103,8 +103,11 @@ static void judge_head(const struct check_run *run, const char *fault)
         violated(run);
     else if (see == SEE_REFUSED && opened(run))
         violated(run);
-    else if (see != SEE_OPEN && run->timed_out)
-        violated(run);
+    else if (see == SEE_REFUSED && run->timed_out) /* the RFC does not say how soon */
+        set(run->result, CHECK_VIOLATED,
+            run->kase->level == CHECK_MUST ? CHECK_SHOULD : run->kase->level, run->kase->clause);
+    else if (see == SEE_EITHER && !run->has_head)
+        not_judged(run);
     else if (fault)
         violated(run);
 }
@@ -147,7 +150,7 @@ static void judge_closed(const struct check_run *run)
         set(run->result, CHECK_VIOLATED, CHECK_MAY, kase->clause);
 }
 
-static bool lacks_extension(const struct check_run *run)
+bool check_lacks_extension(const struct check_run *run)
 {
     struct pirn_http_list list;
     struct pirn_str element, wanted = pirn_cstr(run->kase->agreed);
@@ -174,7 +177,7 @@ static const char *obstacle(const struct check_run *run)
         return "";
     if (!is_of_heads(run->kase->see) && !opened(run))
         return "no 101";
-    if (opened(run) && lacks_extension(run))
+    if (run->not_agreed)
         return "the extension was not agreed on";
     return NULL;
 }

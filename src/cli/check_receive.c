@@ -59,9 +59,11 @@ static void take_close(struct check_run *run, const uint8_t *payload, size_t len
     char text[96];
     int error = pirn_close_parse(&close, payload, len);
     run->close_code = close.has_code ? close.code : len >= 2 ? payload[0] << 8 | payload[1] : 0;
-    if (error == -PIRN_E_CLOSE_PAYLOAD || error == -PIRN_E_CLOSE_REASON_RECEIVED)
+    if (error == -PIRN_E_CLOSE_PAYLOAD)
         watched(run, WATCH_CLOSE_BODY, pirn_error_text(error));
-    if (error == -PIRN_E_CLOSE_CODE_RECEIVED) {
+    if (error == -PIRN_E_CLOSE_REASON_RECEIVED)
+        watched(run, WATCH_CLOSE_REASON, pirn_error_text(error));
+    if (pirn_close_class(run->close_code) == PIRN_CLOSE_CLASS_LOCAL_ONLY) {
         snprintf(text, sizeof text, "Close %d", run->close_code);
         watched(run, WATCH_CLOSE_CODE, text);
     }

@@ -50,7 +50,7 @@ static bool all_came(const struct check_run *run)
 
 bool check_is_decided(const struct check_run *run)
 {
-    if (run->ended)
+    if (run->ended || run->not_agreed)
         return true;
     switch (run->kase->see) {
     case SEE_OPEN:
@@ -162,7 +162,8 @@ static void receive_head(struct check_run *run, const uint8_t *data, size_t len)
         return;
     run->has_head = true;
     log_head(run, read);
-    if (read < 0 || run->head.status != 101)
+    run->not_agreed = read > 0 && run->head.status == 101 && check_lacks_extension(run);
+    if (read < 0 || run->head.status != 101 || run->not_agreed)
         return;
     begin_frames(run);
     check_receive(run, (const uint8_t *)run->head_bytes + run->head.size,

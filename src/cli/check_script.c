@@ -11,7 +11,8 @@
  *
  * Requests: lines that change a good one. `Name: value` takes the place of the headers of this
  * name, `-Name` takes them away, `+LINE` is added as it is, `first LINE` is the request line,
- * `flood N` adds so many headers. $HOST and $TARGET stand for those of the URL. */
+ * `flood N` adds so many headers, `body TEXT` is what follows them. $HOST and $TARGET stand for
+ * those of the URL, $CRLF for the end of a line. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,15 +25,22 @@
 
 #define MAX_LINES 24
 
+static bool reserve(struct check_bytes *bytes, size_t more)
+{
+    if (bytes->len + more <= bytes->cap)
+        return true;
+    size_t cap = 2 * (bytes->len + more) + 256;
+    uint8_t *larger = realloc(bytes->data, cap);
+    if (!larger)
+        return false;
+    bytes->data = larger;
+    bytes->cap = cap;
+    return true;
+}
+
 static void put(struct check_script *script, struct check_bytes *to, const void *data, size_t len)
 {
-    if (to->len + len > to->cap) {
-        size_t cap = 2 * (to->len + len) + 256;
-        uint8_t *larger = realloc(to->data, cap);
-        script->broken |= !larger;
-        to->data = larger ? larger : to->data;
-        to->cap = larger ? cap : to->cap;
-    }
+    script->broken |= !reserve(to, len);
     if (script->broken || len == 0)
         return;
     memcpy(to->data + to->len, data, len);
@@ -324,6 +332,7 @@ struct lines {
     char *text[MAX_LINES];
     size_t count;
     unsigned long flood;
+    const char *body;
 };
 
 static void add_line(struct check_script *script, struct lines *lines, const char *text, size_t len)
@@ -359,6 +368,8 @@ static void edit(struct check_script *script, struct lines *lines, const char *t
         script->broken |= !lines->text[0];
     } else if (strncmp(text, "flood ", 6) == 0) {
         lines->flood = strtoul(text + 6, NULL, 10);
+    } else if (strncmp(text, "body ", 5) == 0) {
+        lines->body = text + 5; /* the last of the edits */
     } else {
         remove_lines(lines, text, strcspn(text, ":"));
         add_line(script, lines, text, len);
@@ -384,9 +395,17 @@ static void good_request(struct check_script *script, struct lines *lines,
     }
 }
 
-static void put_host(struct check_script *script, const struct pirn_url *url)
+/* A --header may say another host than the URL. */
+static void put_host(struct check_script *script, const struct check_target *target)
 {
+    const struct pirn_url *url = &target->url;
     char port[8];
+    for (size_t i = 0; i < target->headers.count; i++)
+        if (strncasecmp(target->headers.items[i], "Host:", 5) == 0) {
+            const char *host = target->headers.items[i] + 5;
+            put_text(script, host + strspn(host, " "));
+            return;
+        }
     put_text(script, url->ipv6 ? "[" : "");
     put_bytes(script, url->host.data, url->host.len);
     put_text(script, url->ipv6 ? "]" : "");
@@ -400,18 +419,22 @@ static void put_target(struct check_script *script, struct pirn_str target)
     put_bytes(script, target.data, target.len);
 }
 
-static void put_line(struct check_script *script, const struct pirn_url *url, const char *line)
+static void put_line(struct check_script *script, const struct check_target *target,
+                     const char *line)
 {
     while (*line) {
         size_t len = strcspn(line, "$");
         put_bytes(script, line, len);
         line += len;
         if (strncmp(line, "$HOST", 5) == 0) {
-            put_host(script, url);
+            put_host(script, target);
             line += 5;
         } else if (strncmp(line, "$TARGET", 7) == 0) {
-            put_target(script, url->target);
+            put_target(script, target->url.target);
             line += 7;
+        } else if (strncmp(line, "$CRLF", 5) == 0) {
+            put_text(script, "\r\n");
+            line += 5;
         } else if (*line) {
             put_bytes(script, line++, 1);
         }
@@ -430,7 +453,7 @@ void check_script_request(struct check_script *script, const struct check_target
         edits += len + (edits[len] == '\n');
     }
     for (size_t i = 0; i < lines.count; i++) {
-        put_line(script, &target->url, lines.text[i]);
+        put_line(script, target, lines.text[i]);
         free(lines.text[i]);
     }
     for (unsigned long i = 0; i < lines.flood; i++) {
@@ -439,4 +462,5 @@ void check_script_request(struct check_script *script, const struct check_target
         put_text(script, line);
     }
     put_text(script, "\r\n");
+    put_text(script, lines.body ? lines.body : "");
 }

@@ -113,8 +113,9 @@ _pirn()
                 _pirn_words "$(_pirn_close_codes)" "$cur"
             fi
             ;;
-        help | --help) ((COMP_CWORD == 2)) && _pirn_words "serve connect check bench code help version" \
-            "$cur" ;;
+        help | --help)
+            ((COMP_CWORD == 2)) && _pirn_words "serve connect check bench code help version" "$cur"
+            ;;
     esac
 }
 

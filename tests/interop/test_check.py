@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+"""`pirn check`: finds nothing in `pirn serve`, and every fault of a server that has it."""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+from serving import PATIENCE, PIRN, Server
+from wrong_server import WrongServer
+
+# RFC 9112 wants an empty line before a request ignored; ours is strict about that on purpose.
+KNOWN = {"open-empty-line"}
+
+# What the server breaks, and what must be found with which level, of the cases that are tried.
+FAULTS = [
+    ("accept", "open*", "open-accept", "MUST"),
+    ("no-upgrade", "open*", "open-upgrade", "MUST"),
+    ("bare-lf", "no-key*,sends-*", "sends-http", "MUST"),
+    ("any-key", "no-key*", "no-key-empty", "MUST"),
+    ("any-version", "no-version*", "no-version-14", "MUST"),
+    ("no-version-told", "no-version*", "no-version-99", "MUST"),
+    ("unasked-subprotocol", "subprotocol*", "subprotocol-none", "MUST"),
+    ("unasked-extension", "extension*", "extension-none", "MUST"),
+    ("any-extension", "extension*", "extension-unknown", "MUST"),
+    ("any-extension", "deflate*", "deflate-bits-7", "MUST"),
+    ("any-mask", "mask*", "mask-none", "MUST"),
+    ("any-rsv", "rsv*", "rsv-4-text", "MUST"),
+    ("any-opcode", "opcode*", "opcode-3", "MUST"),
+    ("any-length", "length*", "length-minimal-16", "SHOULD"),
+    ("any-order", "fragments*", "fragments-cont-first", "SHOULD"),
+    ("fragments", "fragments*", "fragments-2", "MUST"),
+    ("long-control", "control*,sends*", "control-126-ping", "SHOULD"),
+    ("long-control", "control*,sends*", "sends-control-126", "MUST"),
+    ("no-pong", "ping*", "ping", "MUST"),
+    ("other-pong", "ping*", "ping-125", "MUST"),
+    ("any-text", "utf8-lone*,sends*", "utf8-lone-80", "MUST"),
+    ("any-text", "utf8-lone*,sends*", "sends-utf8", "MUST"),
+    ("no-answer", "close-1000", "close-1000", "MUST"),
+    ("stays", "close-1000", "close-1000", "MUST"),
+    ("any-code", "close*,sends*", "sends-close-code", "MUST"),
+    ("any-code", "close*,sends*", "close-5000", "MAY"),
+    ("after-close", "close*,sends*", "sends-after-close", "MUST"),
+    ("no-close-frame", "rsv*", "rsv-4-text", "SHOULD"),
+    ("masks", "ping*,sends*", "sends-masked", "MUST"),
+    ("sends-rsv", "ping*,sends*", "sends-rsv", "MUST"),
+    ("sends-length", "ping*,sends*", "sends-length", "MUST"),
+]
+
+
+def check(*options):
+    """Exit status, output and complaints."""
+    run = subprocess.run(
+        [PIRN, "check", *options], capture_output=True, text=True, timeout=5 * PATIENCE
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+def check_json(url, *options):
+    """Exit status, the records of cases by their id, and the summary."""
+    status, output, complaints = check("--json", *options, url)
+    assert complaints == "", complaints
+    *cases, summary = map(json.loads, output.splitlines())
+    assert summary.pop("summary")
+    return status, {case["id"]: case for case in cases}, summary
+
+
+def only(patterns):
+    return [f"--only={pattern}" for pattern in patterns.split(",")]
+
+
+def try_fault(row):
+    fault, patterns, _, _ = row
+    with WrongServer(fault) as server:
+        return check_json(server.url, "--timeout=0.5", *only(patterns))
+
+
+class Check(unittest.TestCase):
+    def assert_clean(self, cases, known=frozenset()):
+        wrong = {id for id, case in cases.items() if case["verdict"] != "ok"}
+        self.assertEqual(wrong, known, [cases[id] for id in wrong])
+
+    def test_serve(self):
+        with Server("--quiet") as server:
+            status, cases, summary = check_json(server.url, "--timeout=10")
+        self.assert_clean(cases, KNOWN)
+        self.assertEqual(status, 0)
+        self.assertGreater(len(cases), 200)
+        self.assertEqual(summary["cases"], len(cases))
+        self.assertEqual((summary["ok"], summary["echoes"]), (len(cases) - len(KNOWN), True))
+        self.assertEqual(summary["violated"], {"MUST": 0, "SHOULD": len(KNOWN)})
+
+    def test_serve_without_deflate_on_a_unix_socket(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "socket")
+            with Server("--quiet", "--unix", path, "--deflate=off"):
+                status, output, _ = check("--timeout=10", "--unix", path)
+        self.assertEqual(status, 0, output)
+        self.assertIn("violated 0 MUST", output)
+        self.assertIn("not judged deflate-text ", output)
+
+    def test_a_good_server(self):
+        with WrongServer() as server:
+            status, cases, _ = check_json(server.url)
+        broken = [c for c in cases.values() if c["verdict"] == "violated" and c["level"] == "MUST"]
+        self.assertEqual((status, broken), (0, []))
+
+    def test_faults(self):
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(try_fault, FAULTS))
+        for (fault, _, expected, level), (status, cases, summary) in zip(FAULTS, found):
+            with self.subTest(fault=fault, id=expected):
+                case = cases[expected]
+                verdict = "differs" if level == "MAY" else "violated"
+                self.assertEqual((case["verdict"], case["level"]), (verdict, level), case)
+                self.assertTrue(case["clause"] and case["came"] and case["expected"], case)
+                self.assertEqual(status, 1 if summary["violated"]["MUST"] else 0)
+
+    def test_text_is_not_echoed(self):
+        with WrongServer("changes-text") as server:
+            status, cases, summary = check_json(server.url, *only("length-*"))
+        self.assertFalse(summary["echoes"])
+        self.assertEqual((status, cases["length-1"]["verdict"]), (0, "ok"))
+
+    def test_verbose(self):
+        with Server("--quiet") as server:
+            status, output, _ = check("-v", "--only=no-http-1.0", "--only=ping", server.url)
+        self.assertEqual(status, 0)
+        self.assertIn("request: first GET $TARGET HTTP/1.0\n", output)
+        self.assertIn('sent: ping "Hello"\n', output)
+
+    def test_no_websocket(self):
+        with Server("--quiet") as server:
+            closed = server.url
+            self.assertEqual(check("-H", "Sec-WebSocket-Version: 12", server.url)[0], 2)
+        status, _, complaints = check(closed)
+        self.assertEqual(status, 2)
+        self.assertIn("Connection refused", complaints)
+
+    def test_usage(self):
+        for options, complaint in [
+            ((), "wants a URL"),
+            (("wss://localhost/",), "there is no TLS here"),
+            (("gopher://localhost/",), "not a WebSocket URL"),
+            (("--only=bogus", "ws://localhost/"), "no such case"),
+            (("-H", "bogus", "ws://localhost/"), "not a header"),
+            (("--subprotocol", "a b", "ws://localhost/"), "not a subprotocol"),
+            (("--bogus", "ws://localhost/"), "--bogus"),
+        ]:
+            status, output, complaints = check(*options)
+            self.assertEqual((status, output), (2, ""), options)
+            self.assertIn(complaint, complaints)
+        self.assertIn("usage: pirn check", check("--help")[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
