@@ -4,10 +4,10 @@
     bench/run.py [--quick | --smoke] [--deflate | --tls] [--rounds N] [--only PART,...]
                  [--servers NAME,...] [--out FILE] [--cell SIZE/KIND/CONNECTIONS/OUTSTANDING ...]
 
-In every round each server is started anew, and in every cell they run in random order: the floor
-(a TCP echo of the same bytes), Pirn, and the peers that are installed. The server has processor 0
-for itself, the load processor 1. Parts: echo, calls, handshake, idle. With --deflate all compress,
-and those that cannot are left out; with --tls all of it goes over TLS 1.3, with a certificate on P-256
+In every round each server is started anew, and in every cell they run in random order: the floor (a
+TCP echo of the same bytes), Pirn, and the peers that are installed. The server has processor 0 for
+itself, the load processor 1. Parts: echo, calls, handshake, idle. With --deflate all compress, and
+those that cannot are left out; with --tls all of it goes over TLS 1.3, with a certificate on P-256
 and no resumption. bench/report.py makes tables of the result."""
 
 import argparse
@@ -353,7 +353,8 @@ def run(options, names):
         count = {"smoke": 200, "quick": 2000, "full": 10000}[options.pace]
         result["idle"] = [measure_idle(name, count) for name in others]
     if "calls" in options.only:
-        cells = options.cell if options.deflate or options.tls or options.pace == "smoke" else CALLS_CELLS
+        own_cells = options.deflate or options.tls or options.pace == "smoke"
+        cells = options.cell if own_cells else CALLS_CELLS
         result["calls"] = [measure_calls(name, cell) for cell in cells for name in names]
     return result
 
