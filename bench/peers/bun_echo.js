@@ -1,5 +1,6 @@
-// An echo by Bun, whose WebSockets are those of uWebSockets:
-// bun_echo.js [shared | dedicated | tls FILE]. The argument has it compress, with a window for all connections or one for each, or speak TLS.
+// An echo by Bun, whose WebSockets are those of uWebSockets.
+// bun_echo.js [shared | dedicated | tls FILE]
+// The argument has it compress, with a window for all connections or one for each, or speak TLS.
 const tls = process.argv[2] === "tls" && Bun.file(process.argv[3]);
 const window = tls ? undefined : process.argv[2];
 const server = Bun.serve({
