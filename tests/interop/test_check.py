@@ -50,10 +50,17 @@ FAULTS = [
 ]
 
 
+def compresses():
+    """Whether it was built with zlib."""
+    command = [PIRN, "serve", "--deflate=shared", "--help"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def check(*options):
     """Exit status, output and complaints."""
+    command = [PIRN, "check", *options]
     run = subprocess.run(
-        [PIRN, "check", *options], capture_output=True, text=True, timeout=5 * PATIENCE
+        command, capture_output=True, text=True, timeout=5 * PATIENCE, check=False
     )
     return run.returncode, run.stdout, run.stderr
 
@@ -85,11 +92,15 @@ class Check(unittest.TestCase):
     def test_serve(self):
         with Server("--quiet") as server:
             status, cases, summary = check_json(server.url, "--timeout=10")
-        self.assert_clean(cases, KNOWN)
         self.assertEqual(status, 0)
         self.assertGreater(len(cases), 200)
-        self.assertEqual(summary["cases"], len(cases))
-        self.assertEqual((summary["ok"], summary["echoes"]), (len(cases) - len(KNOWN), True))
+        self.assertEqual((summary["cases"], summary["echoes"]), (len(cases), True))
+        if compresses():
+            self.assertEqual(summary["not_judged"], 0)
+        judged = {id: case for id, case in cases.items() if case["verdict"] != "not judged"}
+        self.assertEqual(summary["not_judged"], len(cases) - len(judged))
+        self.assert_clean(judged, KNOWN)
+        self.assertEqual(summary["ok"], len(judged) - len(KNOWN))
         self.assertEqual(summary["violated"], {"MUST": 0, "SHOULD": len(KNOWN)})
 
     def test_serve_without_deflate_on_a_unix_socket(self):

@@ -167,10 +167,10 @@ class Connection:
         self.check(opcode in (0, TEXT, BINARY, CLOSE, PING, PONG), 1002, "any-opcode")
         self.check(second & 128, 1002, "any-mask")
         if size > 125:
-            short = size
+            form, count, least = ("!H", 2, 126) if size == 126 else ("!Q", 8, 65536)
             self.check(opcode < 8, 1002, "long-control")
-            (size,) = struct.unpack("!H" if size == 126 else "!Q", self.read(2 if size == 126 else 8))
-            self.check(size >= (126 if short == 126 else 65536), 1002, "any-length")
+            (size,) = struct.unpack(form, self.read(count))
+            self.check(size >= least, 1002, "any-length")
         self.check(size < 1 << 20, 1009)
         key = self.read(4) if second & 128 else bytes(4)
         payload = self.read_masked(key, size)
