@@ -13,6 +13,7 @@ enum { COMMAND_FD = 3, FAR_FD = 4, MOMENT_MS = 50, DEFAULT_SEED = 20 };
 
 struct bad_network_counts bad_network_counts[2];
 char bad_network_url[64];
+static int near_fd;
 
 void bad_network_plan(const char *format, ...)
 {
@@ -49,6 +50,7 @@ int bad_network_run(const struct CMUnitTest *tests, size_t count)
         puts("skipped: not run by tests/network/badnet");
         return 77;
     }
+    near_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     bad_network_plan("seed=%lu", seed);
     int failed = _cmocka_run_group_tests("network", tests, count, NULL, NULL);
     if (failed > 0)
@@ -61,17 +63,24 @@ bool bad_network_long(void)
     return getenv("PIRN_LONG") != NULL;
 }
 
-/* A socket belongs to the namespace that its thread was in when it was made. */
+void bad_network_enter_far(void)
+{
+    assert_int_equal(setns(FAR_FD, CLONE_NEWNET), 0);
+}
+
+void bad_network_enter_near(void)
+{
+    assert_int_equal(setns(near_fd, CLONE_NEWNET), 0);
+}
+
 struct pirn_server *bad_network_server(struct pirn_loop *loop,
                                        const struct pirn_server_config *config)
 {
-    int near = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     struct pirn_server *server = pirn_server_new(loop, config);
     assert_non_null(server);
-    assert_true(near >= 0 && setns(FAR_FD, CLONE_NEWNET) == 0);
+    bad_network_enter_far();
     int result = pirn_server_listen(server, &(struct pirn_listen){.host = "192.0.2.2"});
-    assert_int_equal(setns(near, CLONE_NEWNET), 0);
-    close(near);
+    bad_network_enter_near();
     assert_int_equal(result, 0);
     snprintf(bad_network_url, sizeof bad_network_url, "ws://192.0.2.2:%u/",
              pirn_server_port(server));

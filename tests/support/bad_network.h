@@ -33,6 +33,11 @@ int bad_network_run(const struct CMUnitTest *tests, size_t count);
 /* Whether this is the long form: PIRN_LONG is set. */
 bool bad_network_long(void);
 
+/* Sockets belong to the end that their thread was at when they were made; a test begins at the near
+ * one. */
+void bad_network_enter_far(void);
+void bad_network_enter_near(void);
+
 /* A server at the far end, and its URL. Fails the test if there can be none. */
 struct pirn_server *bad_network_server(struct pirn_loop *loop,
                                        const struct pirn_server_config *config);
