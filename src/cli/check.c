@@ -31,6 +31,7 @@ static void case_done(struct check_run *run)
 {
     struct check *check = run->check;
     run->result->known = true;
+    check->lost += run->connect_failed;
     check_run_free(run);
     check_report(check);
     begin_next(check);
@@ -85,7 +86,11 @@ static int check_all(struct check *check)
     pirn_loop_run(check->loop);
     judge_watched(check);
     check_report(check);
-    return check_report_sum(check);
+    int status = check_report_sum(check);
+    if (check->lost == 0)
+        return status;
+    fprintf(stderr, "pirn check: %zu cases could not connect any more\n", check->lost);
+    return CLI_FAILED;
 }
 
 int cli_check(int argc, char **argv)
@@ -96,8 +101,7 @@ int cli_check(int argc, char **argv)
         fputs(cli_check_help, stdout);
         status = CLI_OK;
     } else if (check.target.address_len > 0) {
-        check.count = count_cases();
-        check.results = calloc(check.count, sizeof *check.results);
+        check.results = calloc(count_cases(), sizeof *check.results);
         check.loop = pirn_loop_new(NULL);
         if (check.results && check.loop)
             status = check_all(&check);

@@ -38,7 +38,7 @@ enum check_see {
     SEE_WATCHED, /* no connection of its own: the watch of this number was never seen violated */
 };
 
-/* What servers must never send, watched in all connections: name, what is wrong. */
+/* What servers must never send, watched in all connections. */
 enum check_watch {
     WATCH_HEAD,
     WATCH_MASKED,
@@ -158,9 +158,9 @@ struct check {
     bool is_open;                              /* the first case has seen a WebSocket */
     char watched[WATCH_COUNT][CHECK_TEXT_CAP]; /* what was seen, or "" */
     struct check_result *results;              /* of all cases, in the order of the groups */
-    size_t count;
-    size_t next;    /* case to begin */
-    size_t printed; /* cases that are */
+    size_t next;                               /* case to begin */
+    size_t lost;                               /* cases that could not connect any more */
+    size_t printed;                            /* cases that are */
 };
 
 enum check_phase { CHECK_CONNECTING, CHECK_HEAD, CHECK_FRAMES, CHECK_DONE };
@@ -194,7 +194,7 @@ struct check_run {
     bool has_pong; /* of the last Ping */
     bool refused_came, has_close, answered_close;
     int close_code; /* 0: none in it */
-    bool ended, reset, timed_out, unreadable;
+    bool ended, timed_out, unreadable;
     bool connect_failed;
     bool in_time; /* grace has begun */
     char log[CHECK_TEXT_CAP];
@@ -211,9 +211,6 @@ void check_log(struct check_run *run, const char *format, ...)
 
 /* Takes bytes that came after the head. */
 void check_receive(struct check_run *run, const uint8_t *data, size_t len);
-
-/* Whether there is nothing more to wait for. */
-bool check_is_decided(const struct check_run *run);
 
 /* Whether the answer has not what the case is about. */
 bool check_lacks_extension(const struct check_run *run);

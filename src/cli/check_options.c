@@ -21,7 +21,7 @@ const char cli_check_help[] =
     "the RFC; what was expected and what came. What an RFC leaves free is MAY, and no\n"
     "violation. A server that echoes is tested for more.\n"
     "\n"
-    "      --unix PATH        connect to this socket of the file system\n"
+    "      --unix PATH        connect to this socket of the file system, or abstract (@NAME)\n"
     "  -H, --header HEADER    send this header ('Name: value') each time; may be given\n"
     "                         several times\n"
     "      --subprotocol NAME offer this subprotocol, if the server wants one\n"
@@ -32,8 +32,8 @@ const char cli_check_help[] =
     "\n"
     "There is no TLS: for wss see pirn(1).\n"
     "\n"
-    "Exit status: 0; 1 if a MUST is violated; 2 if there is no WebSocket to test, or an\n"
-    "option is not understood.\n";
+    "Exit status: 0; 1 if a MUST is violated, or the server vanishes; 2 if there is no\n"
+    "WebSocket to test, or an option is not understood.\n";
 
 static const struct args_option table[] = {
     {"--unix", NULL, args_text, AT(target.unix_path), "the path of a socket"},
@@ -88,8 +88,13 @@ static bool find_unix(struct check_target *target)
     if (strlen(target->unix_path) >= sizeof address->sun_path)
         return complain(target->unix_path, "the path is too long");
     address->sun_family = AF_UNIX;
-    memcpy(address->sun_path, target->unix_path, strlen(target->unix_path) + 1);
-    target->address_len = sizeof *address;
+    size_t len = strlen(target->unix_path);
+    bool abstract = target->unix_path[0] == '@';
+    memcpy(address->sun_path, target->unix_path, len + 1);
+    if (abstract)
+        address->sun_path[0] = '\0';
+    target->address_len =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (abstract ? 0 : 1));
     return true;
 }
 

@@ -48,7 +48,7 @@ static bool all_came(const struct check_run *run)
     return run->has_pong && (!run->check->echoes || run->echoed == run->script.message_count);
 }
 
-bool check_is_decided(const struct check_run *run)
+static bool is_decided(const struct check_run *run)
 {
     if (run->ended || run->not_agreed)
         return true;
@@ -67,7 +67,7 @@ bool check_is_decided(const struct check_run *run)
 static void look_for_end(struct check_run *run)
 {
     bool failed_or_not = run->kase->see == SEE_FAILED && (run->has_close || run->has_pong);
-    if (check_is_decided(run)) {
+    if (is_decided(run)) {
         finish(run);
     } else if (failed_or_not && !run->in_time) {
         run->in_time = true;
@@ -181,7 +181,6 @@ static void receive(struct check_run *run)
     else if (got > 0 && !run->has_head)
         receive_head(run, bytes, (size_t)got);
     run->ended |= got <= 0;
-    run->reset |= got < 0;
     if (got == 0)
         check_log(run, "end");
     else if (got < 0)

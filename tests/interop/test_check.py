@@ -135,6 +135,13 @@ class Check(unittest.TestCase):
         self.assertFalse(summary["echoes"])
         self.assertEqual((status, cases["length-1"]["verdict"]), (0, "ok"))
 
+    def test_the_server_dies(self):
+        with WrongServer("dies") as server:
+            status, output, complaints = check("--only=length-*", server.url)
+        self.assertEqual(status, 1)
+        self.assertIn("cannot connect: Connection refused", output)
+        self.assertRegex(complaints, r"^pirn check: \d+ cases could not connect any more$")
+
     def test_verbose(self):
         with Server("--quiet") as server:
             status, output, _ = check("-v", "--only=no-http-1.0", "--only=ping", server.url)

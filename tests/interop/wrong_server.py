@@ -30,7 +30,8 @@ class WrongServer:
         return self
 
     def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
+        if self.fault != "dies":
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
     def accept(self):
@@ -40,6 +41,9 @@ class WrongServer:
             except OSError:
                 return
             threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+            if self.fault == "dies":
+                self.listener.close()
+                return
 
     def serve(self, peer):
         with peer:
