@@ -7,8 +7,8 @@ TODAY := $(shell date +%F)
 CTEST := ctest --output-on-failure -j $(JOBS) --test-dir
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build serve test lint bench bench-report bench-build cost fuzz exhaustive network \
-    msan coverage install format clean
+.PHONY: help setup build serve test lint bench bench-report bench-build cost fuzz exhaustive \
+    network msan coverage install format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
