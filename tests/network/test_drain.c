@@ -5,7 +5,7 @@
 
 #include "bad_network.h"
 
-enum { CLIENTS = 32, DEADLINE_MS = 500, SLACK_MS = 250, PATIENCE_MS = 20000 };
+enum { CLIENTS = 32, DEADLINE_MS = 500, SLACK_MS = 500, PATIENCE_MS = 20000 };
 
 static struct pirn_loop *loop;
 static struct pirn_server *server;

@@ -8,7 +8,7 @@ import { PirnSocket } from '../../js/pirn.js';
 import { pirn, run, skip, start } from '../interop/serving.mjs';
 
 const long = 'PIRN_LONG' in process.env, seed = process.env.PIRN_SEED ?? '20';
-const heartbeatInterval = 150, heartbeatTimeout = 150, slack = 300;
+const heartbeatInterval = 150, heartbeatTimeout = 150, slack = 500;
 
 function find(what) {
     try {
