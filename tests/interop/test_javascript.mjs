@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { mock, test } from 'node:test';
 import { skip } from './serving.mjs';
 
-if (!mock.timers) skip('node is too old to mock timers');
+if (parseInt(process.versions.node) < 20) skip('pirn.js is for Node 20 and later');
 const { PirnSocket, closeInfo, retryDelay } = await import('../../js/pirn.js');
 
 const { CONNECTING, OPEN, CLOSING, CLOSED } = PirnSocket;
