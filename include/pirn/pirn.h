@@ -9,6 +9,7 @@
 #include <pirn/core.h>
 #include <pirn/loop.h>
 #include <pirn/server.h>
+#include <pirn/stream.h>
 #include <pirn/tls.h>
 
 #endif

@@ -26,8 +26,7 @@ struct pirn_blocking {
     bool opened, ended;
     bool closing;  /* what does not fit into the inbox is dropped, as the end is waited for */
     bool starving; /* there was no memory for a message */
-    struct pirn_close_info ending;
-    char text[PIRN__CLIENT_TEXT_CAP], reason[PIRN_CLOSE_REASON_MAX];
+    struct pirn__ending ending;
 };
 
 /* ---- the inbox */
@@ -97,20 +96,11 @@ static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data
     }
 }
 
-static void end(struct pirn_blocking *ws, const struct pirn_close_info *info)
-{
-    ws->ended = true;
-    ws->ending = *info;
-    snprintf(ws->text, sizeof ws->text, "%s", info->text);
-    ws->ending.text = ws->text;
-    if (info->reason.len > 0)
-        memcpy(ws->reason, info->reason.data, info->reason.len);
-    ws->ending.reason.data = info->reason.data ? ws->reason : NULL;
-}
-
 static void on_end(struct pirn_client *client, const struct pirn_close_info *info)
 {
-    end(client->keeper, info);
+    struct pirn_blocking *ws = client->keeper;
+    ws->ended = true;
+    pirn__ending_keep(&ws->ending, info);
 }
 
 /* ---- waiting */
@@ -195,7 +185,7 @@ struct pirn_blocking *pirn_blocking_connect(const char *url,
         result = turn(ws, PIRN_OFF, &until_us);
     if (ws->opened)
         return ws;
-    explain(error, cap, ws->ended ? ws->text : pirn_error_text(result));
+    explain(error, cap, ws->ended ? ws->ending.text : pirn_error_text(result));
     pirn_blocking_free(ws);
     return NULL;
 }
@@ -223,7 +213,7 @@ struct pirn_conn *pirn_blocking_conn(const struct pirn_blocking *ws)
 
 const struct pirn_close_info *pirn_blocking_ending(const struct pirn_blocking *ws)
 {
-    return ws->ended ? &ws->ending : NULL;
+    return ws->ended ? &ws->ending.info : NULL;
 }
 
 /* Waits until nothing of ours is queued. */
@@ -238,7 +228,7 @@ static int drain(struct pirn_blocking *ws)
         return result;
     if (!ws->ended)
         return 0;
-    return ws->ending.error == PIRN_E_STALLED ? -PIRN_E_STALLED : -PIRN_E_CLOSED;
+    return ws->ending.info.error == PIRN_E_STALLED ? -PIRN_E_STALLED : -PIRN_E_CLOSED;
 }
 
 int pirn_blocking_send(struct pirn_blocking *ws, enum pirn_opcode type, const void *data,
@@ -290,5 +280,5 @@ int pirn_blocking_close(struct pirn_blocking *ws, int code, struct pirn_str reas
         result = turn(ws, PIRN_OFF, &until_us);
     if (result < 0)
         return result;
-    return ws->ending.clean ? 0 : -PIRN_E_CLOSED;
+    return ws->ending.info.clean ? 0 : -PIRN_E_CLOSED;
 }

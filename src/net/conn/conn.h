@@ -76,4 +76,13 @@ void pirn__conn_destroy(struct pirn_conn *conn);
 void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn,
                       char text[PIRN__CLOSE_TEXT_CAP]);
 
+/* An ending that is kept: info points into the struct, which stays where it is. */
+struct pirn__ending {
+    struct pirn_close_info info;
+    char text[PIRN__CLOSE_TEXT_CAP];
+    char reason[PIRN_CLOSE_REASON_MAX];
+};
+
+void pirn__ending_keep(struct pirn__ending *ending, const struct pirn_close_info *info);
+
 #endif

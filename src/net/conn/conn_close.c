@@ -1,6 +1,7 @@
 /* conn_close.c: what is told of an ending. The cause is what conn->error says, else the endpoint;
  * its layer and the beginning of the text follow from it by a table. */
 #include <stdio.h>
+#include <string.h>
 
 #include "conn/conn_state.h"
 #include "loop/line.h"
@@ -122,4 +123,14 @@ void pirn__close_info(struct pirn_close_info *info, const struct pirn_conn *conn
         info->reason =
             (struct pirn_str){pirn__conn_busy(conn)->reason, pirn__conn_busy(conn)->reason_len};
     write_text(info, conn, text);
+}
+
+void pirn__ending_keep(struct pirn__ending *ending, const struct pirn_close_info *info)
+{
+    ending->info = *info;
+    snprintf(ending->text, sizeof ending->text, "%s", info->text);
+    ending->info.text = ending->text;
+    if (info->reason.len > 0)
+        memcpy(ending->reason, info->reason.data, info->reason.len);
+    ending->info.reason.data = info->reason.data ? ending->reason : NULL;
 }
