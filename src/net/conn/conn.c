@@ -272,7 +272,7 @@ static void linger(struct pirn_conn *conn)
 {
     bool server = pirn_endpoint_role(&conn->endpoint) == PIRN_SERVER;
     bool heard = pirn_endpoint_ending(&conn->endpoint).received_close;
-    if (server && heard && !(conn->flags & PIRN__MORE)) {
+    if ((server && heard && !(conn->flags & PIRN__MORE)) || pirn__conn_peer_ended(conn)) {
         pirn__conn_finish(conn, PIRN_E_NONE, 0, false);
         return;
     }

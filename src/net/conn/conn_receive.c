@@ -296,10 +296,30 @@ void pirn__conn_read(struct pirn_conn *conn)
         take_nothing(conn, got);
 }
 
+/* Reads away what goes into room; past TLS that has failed. As recv(2), but 0 also for an end by
+ * error. Over TLS the peer's close_notify is an end: one that waits for ours in turn would not end
+ * TCP before. */
+static ssize_t discard(struct pirn_conn *conn, void *room, size_t cap)
+{
+    const struct iovec piece = {room, cap};
+    struct pirn__tls *tls = pirn__conn_tls(conn);
+    bool through = tls && !pirn__tls_error(tls);
+    ssize_t got = pirn__wire_recv(conn->watch.fd, through ? tls : NULL, &piece, 1);
+    return got < 0 && errno != EPROTO && !pirn__socket_would_block() ? 0 : got;
+}
+
 void pirn__conn_discard(struct pirn_conn *conn)
 {
     struct pirn__loop_shared *shared = pirn__loop_shared(pirn__conn_loop(conn));
-    ssize_t got = pirn__socket_recv(conn->watch.fd, shared->receive, shared->receive_cap);
-    if (got <= 0 && (got == 0 || !pirn__socket_would_block()))
+    if (discard(conn, shared->receive, shared->receive_cap) == 0)
         pirn__conn_finish(conn, PIRN_E_NONE, 0, false);
+}
+
+bool pirn__conn_peer_ended(struct pirn_conn *conn)
+{
+    uint8_t waste[1024];
+    ssize_t got = 1;
+    for (int i = 0; i < 64 && got > 0 && conn->flags & PIRN__TLS; i++)
+        got = pirn__tls_has_input(pirn__conn_tls(conn)) ? discard(conn, waste, sizeof waste) : -1;
+    return got == 0;
 }

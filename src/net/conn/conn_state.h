@@ -232,6 +232,9 @@ struct pirn_extension_state *pirn__conn_states(const struct pirn_conn *conn);
 
 void pirn__conn_read(struct pirn_conn *conn);
 void pirn__conn_discard(struct pirn_conn *conn);
+
+/* Whether what TLS holds already, of which no event would tell, says that the peer has ended. */
+bool pirn__conn_peer_ended(struct pirn_conn *conn);
 void pirn__conn_take_input(struct pirn_conn *conn, uint8_t *data, size_t len);
 void pirn__conn_take_stash(struct pirn_conn *conn);
 
