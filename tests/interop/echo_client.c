@@ -1,9 +1,10 @@
 /* A client for servers that echo: sends messages of many sizes, text and binary, in fragments too,
  * checks what comes back, and closes. For tests with servers of others.
  *
- *     echo_client URL [off|shared|dedicated [SUBPROTOCOL [COUNT [CA]]]]
+ *     echo_client URL [off|shared|dedicated [SUBPROTOCOL [COUNT [CA [CODE]]]]]
  *
- * Prints what was agreed on, and how it ended.
+ * "" is no SUBPROTOCOL, and no CA. Closes with CODE, or 1000. Prints what was agreed on, and how it
+ * ended.
  */
 #include <pirn/client.h>
 #include <pirn/tls.h>
@@ -18,6 +19,7 @@ enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static struct {
     unsigned sent, received, count; /* messages */
+    int code;                       /* to close with */
     char *data;
     size_t len;
 } talk;
@@ -71,7 +73,7 @@ static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data
         exit(1);
     }
     if (++talk.received == talk.count)
-        pirn_conn_close(conn, PIRN_CLOSE_NORMAL, PIRN_STR("done"));
+        pirn_conn_close(conn, talk.code, PIRN_STR("done"));
     else
         send_more(conn);
 }
@@ -91,8 +93,9 @@ static enum pirn_deflate_mode mode_of(const char *name)
 
 int main(int argc, char **argv)
 {
-    const struct pirn_tls_config trust = {.ca.file = argc > 5 ? argv[5] : NULL};
-    struct pirn_tls *tls = argc > 5 ? pirn_tls_new(PIRN_CLIENT, &trust, NULL, 0) : NULL;
+    const char *ca = argc > 5 ? argv[5] : "";
+    const struct pirn_tls_config trust = {.ca.file = ca};
+    struct pirn_tls *tls = *ca ? pirn_tls_new(PIRN_CLIENT, &trust, NULL, 0) : NULL;
     struct pirn_str subprotocol = pirn_cstr(argc > 3 ? argv[3] : "");
     const struct pirn_client_config config = {
         .conn.handlers = {.on_open = on_open, .on_message = on_message, .on_drain = send_more},
@@ -108,6 +111,7 @@ int main(int argc, char **argv)
     struct pirn_loop *loop = pirn_loop_new(NULL);
     struct pirn_client *client = loop ? pirn_client_new(loop, &config, &error) : NULL;
     talk.count = argc > 4 ? (unsigned)atoi(argv[4]) : 1000;
+    talk.code = argc > 6 ? atoi(argv[6]) : PIRN_CLOSE_NORMAL;
     talk.data = malloc(sizes[SIZES - 1]);
     if (!client || !talk.data) {
         fprintf(stderr, "%s\n", pirn_error_text(error));
