@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Our client against the servers of npm ws and of Python's websockets, plain and over TLS: thousands of messages, both ways to close, Pings of both, fragments, subprotocols."""
+"""Our client against the servers of npm ws and of Python's websockets, plain and over TLS:
+thousands of messages, both ways to close, Pings of both, fragments, subprotocols."""
 
 import importlib.util
 import os
