@@ -485,6 +485,55 @@ static void answers_pass_too(void **state)
     rig_end(&rig);
 }
 
+/* A Pong that waits in the queue is dropped when a newer one passes that, and only then: a
+ * keep-alive Ping that passes it leaves it where it is. */
+static void send_ten(struct rig *rig, struct pirn_conn *conn, enum rig_moment moment)
+{
+    char message[MESSAGE];
+    for (int i = 0; moment == ON_MESSAGE && i < 10; i++) {
+        memset(message, 'a' + i, sizeof message);
+        assert_int_equal(pirn_conn_send(conn, PIRN_BINARY, message, sizeof message), 0);
+    }
+    (void)rig;
+}
+
+static void pongs_leave_in_order(void **state)
+{
+    (void)state;
+    RIG_PLAIN_ONLY();
+    for (unsigned how = 0; how < 4; how++) {
+        struct rig rig = {.peer_buffer = 2304, .act = send_ten};
+        bool newer = how & 1;
+        uint8_t frame[FRAME];
+        char got[32] = "";
+        rig_open(&rig);
+        static const uint8_t at_once[] = "\x81\x80\0\0\0\0\x89\x81\0\0\0\0"
+                                         "0\x89\x81\0\0\0\0"
+                                         "1";
+        raw_write(&rig, at_once, how & 2 ? sizeof at_once - 1 : 13);
+        rig_turns(&rig);
+        assert_true(pirn_conn_buffered(rig.conn) > 5 * FRAME);
+        for (int i = 2; newer && i < 4; i++)
+            raw_frame(&rig, PIRN_PING, true, &"0123"[i], 1);
+        rig_turns(&rig);
+        if (!newer)
+            rig_pass(&rig, PIRN_DEFAULT_PING_INTERVAL_MS + 10);
+        const char *wanted = newer ? "3" : how & 2 ? "p01" : "p0";
+        for (size_t messages = 0; messages < 10 || strlen(got) < strlen(wanted);) {
+            next_frame(&rig, frame);
+            if (frame[0] == 0x82)
+                check_frame(frame, messages++);
+            else
+                strncat(got, (char *)frame + 2, 1);
+        }
+        rig_turns(&rig);
+        assert_int_equal(raw_read(&rig, frame, sizeof frame), 0);
+        assert_string_equal(got, wanted);
+        assert_int_equal(pirn_conn_buffered(rig.conn), 0);
+        rig_end(&rig);
+    }
+}
+
 /* 16 MiB of Pings to a peer that never reads. */
 static void a_flood_of_pings_costs_nothing(void **state)
 {
@@ -719,6 +768,7 @@ int main(void)
         cmocka_unit_test(few_control_frames_wait),
         cmocka_unit_test(one_ping_needs_little_memory),
         cmocka_unit_test(answers_pass_too),
+        cmocka_unit_test(pongs_leave_in_order),
         cmocka_unit_test(a_flood_of_pings_costs_nothing),
         cmocka_unit_test(every_ping_of_a_few_is_answered),
         cmocka_unit_test(on_drain_may_send),

@@ -260,6 +260,31 @@ static int fetch_behind(struct pirn_conn *conn)
     return len;
 }
 
+/* A Pong that passes the queue must not pass an older one: of those that have not begun to leave
+ * the latest is enough (RFC 6455, 5.5.3). Further behind pirn__conn_answer_ping() puts none. */
+static void drop_older_pongs(struct pirn__busy *busy)
+{
+    struct pirn_frame frame;
+    size_t ahead = 0;
+    for (struct pirn__chunk *chunk = busy->first; chunk; chunk = chunk->next) {
+        size_t at = chunk->sent + rest_of_frame(chunk);
+        while (at < chunk->len && ahead + at - chunk->sent <= PONGS_MAX_BYTES) {
+            size_t size = pirn_frame_decode(&frame, chunk->bytes + at, chunk->len - at);
+            size += (size_t)frame.payload_len;
+            at += size;
+            if (frame.opcode != PIRN_PONG)
+                continue;
+            memmove(chunk->bytes + at - size, chunk->bytes + at, chunk->len - at);
+            at -= size;
+            chunk->len -= size;
+            busy->queued -= size;
+        }
+        ahead += chunk_left(chunk);
+        if (ahead > PONGS_MAX_BYTES)
+            return;
+    }
+}
+
 static int fetch_before(struct pirn_conn *conn)
 {
     struct pirn__chunk *control = control_chunk(conn, WAITING_MAX_BYTES);
@@ -270,6 +295,8 @@ static int fetch_before(struct pirn_conn *conn)
         control->len = (size_t)len;
     else
         drop_control(conn);
+    if (len > 0 && (control->bytes[0] & 15) == PIRN_PONG)
+        drop_older_pongs(pirn__conn_busy(conn));
     return len;
 }
 
