@@ -222,9 +222,9 @@ void pirn__conn_take_stash(struct pirn_conn *conn)
     struct pirn__bytes *stash = &busy->stash;
     if (pirn__conn_is_deaf(conn))
         return;
+    uint8_t *rest = stash->data ? stash->data + busy->stash_at : NULL;
     pirn__conn_shared(conn)->receiving = true;
-    busy->stash_at =
-        stash->len - deliver(conn, stash->data + busy->stash_at, stash->len - busy->stash_at);
+    busy->stash_at = stash->len - deliver(conn, rest, stash->len - busy->stash_at);
     pirn__conn_shared(conn)->receiving = false;
     if (busy->stash_at < stash->len && !(conn->flags & PIRN__DONE))
         return;
