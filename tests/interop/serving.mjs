@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import assert from 'node:assert/strict';
 import path from 'node:path';
 
+export const SANITIZED = Boolean(process.env.PIRN_SANITIZE);
 export const pirn = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'pirn');
 
 // A test that cannot run here ends with the status that CTest takes for skipped.

@@ -1,6 +1,7 @@
 """What the tests in Python share: a `pirn serve` for each, and sockets without a library."""
 
 import base64
+import itertools
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import urllib.request
 
 BUILD = pathlib.Path(os.environ.get("PIRN_BUILD_DIR", "build"))
 PIRN = BUILD / "pirn"
+SANITIZED = bool(os.environ.get("PIRN_SANITIZE"))
 PATIENCE = 20  # seconds for anything that should come
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -82,6 +84,18 @@ class Server(Process):
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def settings(*parameters):
+    """Every combination of their values; in a sanitized build, which is slow, so many that any two
+    values of different parameters meet."""
+    combinations, seen = list(itertools.product(*parameters)), set()
+    for i in range(len(combinations)):
+        combination = combinations[i * 11 % len(combinations)]  # neighbours have much in common
+        met = set(itertools.combinations(enumerate(combination), 2))
+        if not SANITIZED or not met <= seen:
+            seen |= met
+            yield combination
 
 
 def stats(server):

@@ -13,9 +13,8 @@ import time
 import unittest
 
 from peer import Peer, frame
-from serving import BINARY, PATIENCE, PING, PIRN, PONG, TEXT, Server
+from serving import BINARY, PATIENCE, PING, PIRN, PONG, SANITIZED, TEXT, Server
 
-SANITIZED = bool(os.environ.get("PIRN_SANITIZE"))
 BOUND = 24 << 20  # bytes of memory that a client may hold, whatever goes through it
 
 for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSLKEYLOGFILE"):

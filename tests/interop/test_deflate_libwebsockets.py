@@ -1,18 +1,17 @@
 #!/usr/bin/python3
 """permessage-deflate between the client of libwebsockets and `pirn serve`."""
 
-import itertools
 import os
 import subprocess
 import sys
 import unittest
 
-from serving import BUILD, PATIENCE, Server, stats
+from serving import BUILD, PATIENCE, Server, settings, stats
 
 CLIENT = BUILD / "tests/interop/lws_client"
 CLASSES = ("shared", "dedicated:9", "dedicated:12", "dedicated:15")
 COUNT = 40
-OFFERS = tuple(itertools.product(
+OFFERS = tuple(settings(
     ("", "; server_no_context_takeover"),
     ("", "; client_no_context_takeover"),
     ("", *(f"; server_max_window_bits={bits}" for bits in range(8, 16))),

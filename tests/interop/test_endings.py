@@ -7,10 +7,9 @@ import socket
 import time
 import unittest
 
-from serving import (BINARY, CLOSE, PING, PONG, TEXT, Raw, Server, close_frame, frame,
+from serving import (BINARY, CLOSE, PING, PONG, SANITIZED, TEXT, Raw, Server, close_frame, frame,
                      request_head, upgrade_headers)
 
-SANITIZED = bool(os.environ.get("PIRN_SANITIZE"))
 HIGH_WATER = 1 << 20
 
 

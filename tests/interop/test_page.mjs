@@ -1,8 +1,7 @@
 // The page of `pirn serve` in headless Chromium, used as people use it. Leaves screenshots in
 // the folder screenshots of the build.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { run, serve, skip } from './serving.mjs';
 
@@ -13,20 +12,19 @@ const executablePath = browsers.map(name => '/usr/bin/' + name).find(existsSync)
     ?? skip('no chromium');
 const screenshots = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'screenshots');
 
+const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking',
+        '--disable-component-update', '--disable-sync', '--no-first-run']
+});
+
 // Calls test with a page that is open on a server, and expects the page to have had no trouble
 // and to have asked nobody else for anything.
 async function withPage(test, { options = [], crashes = false, before, ...context } = {}) {
-    const profile = mkdtempSync(path.join(tmpdir(), 'pirn-page-'));
     const server = await serve('--quiet', ...options);
-    const browser = await chromium.launchPersistentContext(profile, {
-        executablePath,
-        viewport: { width: 1280, height: 820 },
-        args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking',
-            '--disable-component-update', '--disable-sync', '--no-first-run'],
-        ...context
-    });
+    const visit = await browser.newContext({ viewport: { width: 1280, height: 820 }, ...context });
     try {
-        const page = await browser.newPage(), troubles = [];
+        const page = await visit.newPage(), troubles = [];
         const origin = `http://localhost:${server.port}/`;
         page.setDefaultTimeout(15000);
         page.on('console', message => troubles.push(message.text()));
@@ -44,8 +42,7 @@ async function withPage(test, { options = [], crashes = false, before, ...contex
         const refusals = crashes ? /ERR_CONNECTION_REFUSED/ : /(?!)/;
         assert.deepEqual(troubles.filter(each => !refusals.test(each)), []);
     } finally {
-        await browser.close();
-        rmSync(profile, { recursive: true, force: true });
+        await visit.close();
     }
     if (!crashes) await server.end();
 }

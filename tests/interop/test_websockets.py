@@ -18,6 +18,9 @@ SIZES = (0, 1, 125, 126, 127, 65535, 65536, 65537, 1 << 20)
 
 
 class Client(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        asyncio.get_running_loop().set_debug(False)
+
     def connect(self, server, **options):
         return websockets.connect(server.url, max_size=None, **options)
 
