@@ -11,7 +11,6 @@ trap 'rm -rf "$work"' EXIT
 # The compiler that built the library: sanitizers of two compilers do not mix.
 compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
 flags='-std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Werror'
-[ -z "${PIRN_SANITIZE:-}" ] || flags="$flags -fsanitize=$PIRN_SANITIZE"
 ! grep -q '^PIRN_COVERAGE:BOOL=ON' "$build/CMakeCache.txt" || flags="$flags --coverage"
 
 libraries=$build/libpirn-core.a
