@@ -229,6 +229,15 @@ static uInt clip(size_t len)
     return len < UINT_MAX ? (uInt)len : UINT_MAX;
 }
 
+/* Of an input that is none, at NULL, nothing is taken. */
+static void move_on(struct pirn_transform *step, uInt taken)
+{
+    if (taken == 0)
+        return;
+    step->in += taken;
+    step->in_len -= taken;
+}
+
 /* ---- Sending */
 
 static bool is_worth_it(const struct pirn_deflate *deflate, const struct pirn__deflate_state *own,
@@ -289,8 +298,7 @@ static size_t compress_step(struct pirn_deflate_stream *stream, struct pirn_tran
     z->avail_out = room;
     deflate(z, flush ? Z_SYNC_FLUSH : Z_NO_FLUSH);
     stream->bytes += len - z->avail_in;
-    step->in += len - z->avail_in;
-    step->in_len -= len - z->avail_in;
+    move_on(step, len - z->avail_in);
     step->pending = z->avail_out == 0;
     *flushed = flush && !step->pending;
     return stream->held_len + (room - z->avail_out);
@@ -403,8 +411,7 @@ static int inflate_payload(struct pirn__deflate_state *own, struct pirn_transfor
     if (len == 0 && !pirn__deflate_has(own, PIRN__DEFLATE_PENDING))
         return 0;
     int r = inflate_bytes(own);
-    step->in += len - z->avail_in;
-    step->in_len -= len - z->avail_in;
+    move_on(step, len - z->avail_in);
     deflate_of(own)->totals.received_wire_bytes += len - z->avail_in;
     step->pending = is_pending(z);
     return r;

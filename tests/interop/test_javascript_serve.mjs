@@ -115,7 +115,8 @@ async function shutDown() {
     await first.end();
     await waiting;
     const why = [1001, 'server is shutting down'];
-    assert.deepEqual(steps, [['close', ...why], ['reconnecting', ...why]]);
+    // (Then it may have tried in vain already.)
+    assert.deepEqual(steps.slice(0, 2), [['close', ...why], ['reconnecting', ...why]]);
     const second = await serve('--port', String(first.port));
     await once(socket, 'open');
     await end(socket, second);
