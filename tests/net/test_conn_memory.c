@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conn/conn_state.h"
 #include "conn_rig.h"
 
 enum { KIB = 1 << 10 };
@@ -267,6 +268,31 @@ static void resets_leave_nothing(void **state)
     rig_end(&rig);
 }
 
+/* C14. A message that is as large as a size can be: its next piece is refused, and the allocator is
+ * never asked for a sum that has gone round. */
+static void a_message_does_not_grow_past_what_a_size_can_be(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {SIZE_MAX,       SIZE_MAX - 1,     SIZE_MAX - 99,
+                                  SIZE_MAX - 100, SIZE_MAX / 2 + 1, SIZE_MAX / 2 - 50};
+    static const uint8_t piece[100];
+    for (size_t i = 0; i < COUNT(lens); i++) {
+        struct rig rig = {0};
+        rig_open(&rig);
+        raw_frame(&rig, PIRN_BINARY, false, "x", 1);
+        rig_turns(&rig);
+        struct pirn__bytes *message = &pirn__conn_busy(rig.conn)->message, real = *message;
+        message->data = NULL; /* no memory is so large */
+        message->len = message->cap = lens[i];
+        size_t calls = rig.memory.calls;
+        raw_frame(&rig, PIRN_CONTINUATION, true, piece, sizeof piece);
+        RAW_EXPECTS(&rig, "\x88\x0f\x03\xf3out of memory");
+        assert_int_equal(rig.memory.calls, calls);
+        pirn__free(rig.loop, real.data, real.cap);
+        rig_end(&rig);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_close_needs_no_memory),
         cmocka_unit_test(a_reason_stays_with_its_connection),
         cmocka_unit_test(resets_leave_nothing),
+        cmocka_unit_test(a_message_does_not_grow_past_what_a_size_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -625,6 +625,36 @@ static void texts_are_checked_across_parts(void **state)
     expect_encoded(ep, whole(PIRN_BINARY, "\xc3"), "\x82\x01\xc3", 3);
 }
 
+/* C14. Only what fits into out is looked at, so the lengths may lie. */
+static void lengths_beyond_all_rooms_are_cut(void **state)
+{
+    (void)state;
+    static const uint64_t lens[] = {
+        INT32_MAX, (uint64_t)INT32_MAX + 1, UINT32_MAX, (uint64_t)UINT32_MAX + 1,
+        INT64_MAX, UINT64_MAX - 14,         UINT64_MAX};
+    static uint8_t data[LONGEST], out[LONGEST];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)i;
+    for (unsigned how = 0; how < 4; how++)
+        for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+            struct side side;
+            if (lens[i] > SIZE_MAX)
+                continue;
+            begin_side(&side, how & 1 ? PIRN_CLIENT : PIRN_SERVER, how & 2 ? "t" : "l");
+            struct pirn_outgoing outgoing = {
+                .type = PIRN_BINARY, .data = data, .len = (size_t)lens[i], .fin = true};
+            int64_t size = pirn_endpoint_encode(&side.ep, &outgoing, out, sizeof out);
+            struct pirn_frame frame;
+            assert_in_range(size, 1, sizeof out);
+            assert_int_equal(pirn_frame_decode(&frame, out, (size_t)size) + frame.payload_len,
+                             size);
+            assert_false(frame.fin || outgoing.done);
+            size_t taken = (size_t)((const uint8_t *)outgoing.data - data);
+            assert_in_range(taken, 1, sizeof data);
+            assert_int_equal(outgoing.len, lens[i] - taken);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -645,6 +675,7 @@ int main(void)
         cmocka_unit_test(errors_break_the_message_off),
         cmocka_unit_test(without_a_key_it_is_broken_off),
         cmocka_unit_test(texts_are_checked_across_parts),
+        cmocka_unit_test(lengths_beyond_all_rooms_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
