@@ -78,6 +78,7 @@ static const struct {
     {"wrong-host", "127.0.0.1", "tls: *"},
     {"wrong-host", "localhost", "tls: *"},
     {"expired", "127.0.0.1", "tls: certificate verify failed: certificate has expired"},
+    {"early", "127.0.0.1", "tls: certificate verify failed: certificate is not yet valid"},
     {"other-ca", "127.0.0.1", "tls: certificate verify failed: self-signed certificate"},
     {"below", "127.0.0.1",
      "tls: certificate verify failed: unable to get local issuer certificate"},
@@ -162,6 +163,75 @@ static void no_tls_at_all(void **state)
     finish();
 }
 
+/* What OpenSSL sends that may speak TLS 1.1 only; and the ServerHello of one that does not look at
+ * what the client can. */
+static void too_old(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *text;
+    } answers[] = {
+        {"\x15\x03\x02\x00\x02\x02\x46", 7, "tls: tlsv1 alert protocol version"},
+        {"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02"
+         "0123456789abcdefghijklmnopqrstuv"
+         "\x00\xc0\x09\x00",
+         47, "tls: unsupported protocol"},
+    };
+    begin("localhost");
+    script_listen();
+    struct pirn_client_config config = secure("127.0.0.1");
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        guest_open(&config);
+        script_accept();
+        script_send_bytes(answers[i].bytes, answers[i].len);
+        guest_expect_failure(PIRN_LAYER_TLS, PIRN_E_TLS_HANDSHAKE, answers[i].text);
+        guest_close();
+    }
+    finish();
+}
+
+/* A server that has sent its close_notify, behind its Close or later, and waits for ours before it
+ * ends TCP (as Python's asyncio does) is not waited for. */
+static void ends_at_close_notify(void **state)
+{
+    (void)state;
+    certificates_loop(); /* whose descriptors the stage should not count */
+    for (int together = 0; together < 2; together++) {
+        uint8_t frame[8];
+        begin("localhost");
+        script_listen();
+        struct pirn_client_config config = secure("127.0.0.1");
+        guest_open(&config);
+        script_accept();
+        script_secure(server_tls);
+        script_await_request();
+        script_send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                    "Connection: Upgrade\r\nSec-WebSocket-Accept: ~\r\n\r\n");
+        AWAIT(guest.told.opens == 1);
+        if (together) {
+            const struct iovec piece = {(char[]){"\x88\x02\x03\xe8"}, 4};
+            assert_int_equal(pirn__tls_send(script.tls, &piece, 1), 4);
+        } else {
+            script_send_bytes("\x88\x02\x03\xe8", 4);
+            script_await_bytes(frame, sizeof frame);
+            stage_settle();
+            assert_int_equal(guest.told.closes, 0);
+        }
+        pirn__tls_shutdown(script.tls);
+        AWAIT(guest.told.closes == 1);
+        assert_true(guest.told.close.clean);
+        assert_int_equal(guest.told.close.code, 1000);
+        if (together)
+            script_await_bytes(frame, sizeof frame);
+        assert_memory_equal(frame, "\x88\x82", 2);
+        script_await_end();
+        assert_int_equal(pirn__tls_error(script.tls), 0);
+        finish();
+    }
+}
+
 static void to_ws(struct pirn_request *request, void *context)
 {
     const struct pirn_header header = {PIRN_STR("Location"), PIRN_STR("ws://127.0.0.1:1/")};
@@ -221,6 +291,8 @@ int main(void)
         GUEST_TEST(certificates),
         GUEST_TEST(by_default_it_verifies),
         GUEST_TEST(no_tls_at_all),
+        GUEST_TEST(too_old),
+        GUEST_TEST(ends_at_close_notify),
         GUEST_TEST(no_redirect_to_ws),
         GUEST_TEST(freed_at_each_step),
     };

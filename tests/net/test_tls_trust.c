@@ -38,6 +38,8 @@ static const struct trust {
      "certificate verify failed: hostname mismatch"},
     {"expired", "ca.pem", NULL, "localhost", NULL, false, PIRN_E_TLS_CERTIFICATE,
      "certificate verify failed: certificate has expired"},
+    {"early", "ca.pem", NULL, "localhost", NULL, false, PIRN_E_TLS_CERTIFICATE,
+     "certificate verify failed: certificate is not yet valid"},
     {"self-signed", "ca.pem", NULL, "localhost", NULL, false, PIRN_E_TLS_CERTIFICATE,
      "certificate verify failed: self-signed certificate"},
     {"self-signed", "self-signed.pem", NULL, "localhost", NULL, false, 0, NULL},
@@ -155,13 +157,19 @@ static void test_client_certificates(void **state)
 static void test_names_of_servers(void **state)
 {
     (void)state;
-    static const char *const rows[][2] = {
-        {"localhost", "CN=localhost,O=pirn tests"},
-        {"other.test", "CN=other,O=pirn tests"},
-        {"a.wild.test", "CN=other,O=pirn tests"},
-        {"elsewhere.test", "CN=wrong-host,O=pirn tests"},
-        {"unknown.test", "CN=localhost,O=pirn tests"},
-        {"127.0.0.1", "CN=localhost,O=pirn tests"},
+    static const struct {
+        const char *name, *subject;
+        const char *sent; /* RFC 6066, 3: no addresses, no dot behind */
+    } rows[] = {
+        {"localhost", "CN=localhost,O=pirn tests", "localhost"},
+        {"localhost.", "CN=localhost,O=pirn tests", "localhost"},
+        {"other.test", "CN=other,O=pirn tests", "other.test"},
+        {"a.wild.test", "CN=other,O=pirn tests", "a.wild.test"},
+        {"elsewhere.test", "CN=wrong-host,O=pirn tests", "elsewhere.test"},
+        {"unknown.test", "CN=localhost,O=pirn tests", "unknown.test"},
+        {"127.0.0.1", "CN=localhost,O=pirn tests", NULL},
+        {"::1", "CN=localhost,O=pirn tests", NULL},
+        {"[fe80::1%lo]", "CN=localhost,O=pirn tests", NULL},
     };
     struct pirn_tls_config server = pair_server_of("localhost");
     const struct pirn_tls_identity others[] = {pair_server_of("other").identity,
@@ -172,16 +180,14 @@ static void test_names_of_servers(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct pirn_tls_info info;
         struct tls_pair pair;
-        pair_open(&pair, &server, &client, rows[i][0]);
+        pair_open(&pair, &server, &client, rows[i].name);
         assert_true(pair_shake_hands(&pair));
         pirn__tls_info(pair.ends[B], &info);
-        assert_string_equal(info.peer_subject, rows[i][1]);
+        assert_string_equal(info.peer_subject, rows[i].subject);
         assert_string_equal(info.alpn, "http/1.1");
         pirn__tls_info(pair.ends[A], &info);
-        if (strcmp(rows[i][0], "127.0.0.1") == 0)
-            assert_null(info.server_name); /* RFC 6066, 3: no addresses */
-        else
-            assert_string_equal(info.server_name, rows[i][0]);
+        assert_string_equal(info.server_name ? info.server_name : "none",
+                            rows[i].sent ? rows[i].sent : "none");
         assert_string_equal(info.alpn, "http/1.1");
         assert_string_equal(info.version, "TLSv1.3");
         pair_close(&pair);

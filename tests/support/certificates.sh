@@ -50,6 +50,7 @@ issue localhost ca "$local_names\n"
 issue other ca "subjectAltName=DNS:other.test,DNS:*.wild.test\n"
 issue wrong-host ca "subjectAltName=DNS:elsewhere.test\n"
 issue expired ca "$local_names\n" -startdate 20200101000000Z -enddate 20200201000000Z
+issue early ca "$local_names\n" -startdate 20980101000000Z -enddate 20980201000000Z
 issue revoked ca "$local_names\n"
 issue client ca "extendedKeyUsage=clientAuth\n"
 issue foreign-client other-ca "extendedKeyUsage=clientAuth\n"

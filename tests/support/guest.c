@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "certificates.h"
+
 struct guest guest;
 struct script script = {.listener = -1, .fd = -1};
 
@@ -208,10 +210,20 @@ void script_accept(void)
     AWAIT(script_try_accept());
 }
 
+void script_secure(struct pirn_tls *tls)
+{
+    int result = 0;
+    script.tls = pirn__tls_start(tls, certificates_loop(), script.fd, NULL);
+    assert_non_null(script.tls);
+    AWAIT((result = pirn__tls_handshake(script.tls)) != 0);
+    assert_int_equal(result, 1);
+}
+
 /* A count, 0 when there is nothing now, -1 at the end. */
 static ssize_t receive(void *data, size_t cap)
 {
-    ssize_t n = recv(script.fd, data, cap, 0);
+    const struct iovec room = {data, cap};
+    ssize_t n = pirn__wire_recv(script.fd, script.tls, &room, 1);
     if (n < 0 && errno == EAGAIN)
         return 0;
     script.ended = n <= 0;
@@ -276,7 +288,8 @@ void script_send_bytes(const void *data, size_t len)
 {
     const char *rest = data;
     while (len > 0) {
-        ssize_t n = send(script.fd, rest, len, MSG_NOSIGNAL);
+        const struct iovec piece = {(void *)(uintptr_t)rest, len};
+        ssize_t n = pirn__wire_send(script.fd, script.tls, &piece, 1);
         if (n < 0 && errno != EAGAIN) /* the client has gone: it has heard enough */
             return;
         rest += n > 0 ? n : 0;
@@ -315,6 +328,8 @@ void script_await_end(void)
 
 void script_drop(void)
 {
+    pirn__tls_free(script.tls);
+    script.tls = NULL;
     if (script.fd >= 0)
         close(script.fd);
     script.fd = -1;

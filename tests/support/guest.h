@@ -6,6 +6,7 @@
 #include <pirn/client.h>
 
 #include "stage.h"
+#include "tls/tls.h"
 
 /* What the client told since guest_open(). */
 struct guest_told {
@@ -56,9 +57,10 @@ void guest_expect_failure(enum pirn_layer layer, enum pirn_error error, const ch
 struct script {
     int listener;
     uint16_t port;
-    int fd;             /* the connection; -1: none */
-    bool ended;         /* the client has closed it */
-    char request[8192]; /* what came, with a NUL */
+    int fd;                /* the connection; -1: none */
+    struct pirn__tls *tls; /* over it, or NULL */
+    bool ended;            /* the client has closed it */
+    char request[8192];    /* what came, with a NUL */
     size_t len;
     char accept[32]; /* what belongs to the key */
 };
@@ -71,6 +73,9 @@ void script_close(void);
 /* Waits for a connection, and for the request on it. */
 void script_accept(void);
 void script_await_request(void);
+
+/* From here on the connection speaks TLS, by this context. */
+void script_secure(struct pirn_tls *tls);
 
 /* The same without waiting: whether it is there. */
 bool script_try_accept(void);
