@@ -173,7 +173,7 @@ static void too_old(void **state)
         size_t len;
         const char *text;
     } answers[] = {
-        {"\x15\x03\x02\x00\x02\x02\x46", 7, "tls: tlsv1 alert protocol version"},
+        {"\x15\x03\x03\x00\x02\x02\x46", 7, "tls: tlsv1 alert protocol version"},
         {"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02"
          "0123456789abcdefghijklmnopqrstuv"
          "\x00\xc0\x09\x00",

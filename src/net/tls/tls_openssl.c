@@ -244,10 +244,21 @@ static int shake_hands(struct pirn__tls *tls)
     return result == PIRN__TLS_END ? fail(tls) : result;
 }
 
+/* Tickets and updates of keys, which come between records of data, leave a buffer for writing that
+ * SSL_MODE_RELEASE_BUFFERS forgets. Not in the midst of a record, which SSL_free_buffers() of
+ * before 3.0.14 would lose (CVE-2024-4741). */
+static void release_buffers(SSL *ssl)
+{
+    if (SSL_pending(ssl) == 0 && strcmp(SSL_rstate_string(ssl), "RH") == 0)
+        SSL_free_buffers(ssl);
+}
+
 static int read_records(struct pirn__tls *tls, void *data, size_t cap)
 {
     ERR_clear_error();
     int result = SSL_read(ssl_of(tls), data, cap < INT_MAX ? (int)cap : INT_MAX);
+    if (result > 0 || SSL_want_read(ssl_of(tls)))
+        release_buffers(ssl_of(tls));
     return result > 0 ? result : judge(tls, result);
 }
 
