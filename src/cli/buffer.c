@@ -59,7 +59,8 @@ void buffer_print(struct buffer *buffer, const char *format, ...)
 
 void buffer_add_json(struct buffer *buffer, const char *text, size_t len)
 {
-    const unsigned char *in = (const unsigned char *)text, *end = in + len, *plain = in;
+    const unsigned char *in = (const unsigned char *)text, *end = len > 0 ? in + len : in,
+                        *plain = in;
     buffer_add_text(buffer, "\"");
     for (; in < end; in++) {
         bool two = in[0] == 0xC2 && in[1] < 0xA0; /* text is UTF-8: there is a second byte */

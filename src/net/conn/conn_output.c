@@ -300,7 +300,15 @@ static int fetch_before(struct pirn_conn *conn)
     return len;
 }
 
-/* The frames of the endpoint that wait: behind the queue if it is empty or a Close is among them,
+/* All of it is of this turn, and not much: as of Pings that came together. */
+static bool queue_is_short(const struct pirn_conn *conn)
+{
+    const struct pirn__busy *busy = pirn__conn_busy(conn);
+    return busy->first == pirn__conn_shared(conn)->chunk && !busy->control &&
+           busy->queued <= PONGS_MAX_BYTES + WAITING_MAX_BYTES;
+}
+
+/* The frames of the endpoint that wait: behind the queue if it is short, or a Close is among them,
  * which leaves last; else before it, but not before those of the last time have left, so that not
  * more than three of them are ever there. Negative: an error. */
 static int fetch_control(struct pirn_conn *conn)
@@ -308,7 +316,7 @@ static int fetch_control(struct pirn_conn *conn)
     struct pirn__busy *busy = pirn__conn_busy(conn);
     if (!pirn_endpoint_has_control(&conn->endpoint))
         return 0;
-    if (busy->queued == 0 || pirn_endpoint_has_close(&conn->endpoint))
+    if (busy->queued == 0 || pirn_endpoint_has_close(&conn->endpoint) || queue_is_short(conn))
         return fetch_behind(conn);
     return busy->control ? 0 : fetch_before(conn);
 }
