@@ -1,5 +1,5 @@
-"""Real HTTP servers that stand in front of `pirn serve`: nginx and Apache, run by hand from a folder
-of their own. The system's are neither used nor touched."""
+"""Real HTTP servers that stand in front of `pirn serve`: nginx and Apache, run by hand from a
+folder of their own. The system's are neither used nor touched."""
 
 import contextlib
 import os

@@ -130,7 +130,8 @@ class Behind(unittest.TestCase):
         self.refused("403 Forbidden instead of 101", self.url("inside"))
         self.assertEqual(run("--cookie", "session=17", self.url("inside")), GOOD)
         jar = pathlib.Path(self.folder.name, "jar")
-        jar.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/in\tFALSE\t0\tsession\t17\n")
+        cookie = "127.0.0.1\tFALSE\t/in\tFALSE\t0\tsession\t17\n"
+        jar.write_text("# Netscape HTTP Cookie File\n" + cookie)
         self.refused("403 Forbidden instead of 101", "--cookie", str(jar), self.url("inside"))
         jar.write_text(
             "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/inside\tFALSE\t0\tsession\t17\n"

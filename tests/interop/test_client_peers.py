@@ -38,7 +38,8 @@ class Peers:
         if cls.TLS:
             make_certificates(cls.holder.name)
             cls.ca = [os.path.join(cls.holder.name, "ca.pem")]
-            options = [os.path.join(cls.holder.name, f"localhost.{kind}") for kind in ("pem", "key")]
+            folder = cls.holder.name
+            options = [os.path.join(folder, f"localhost.{kind}") for kind in ("pem", "key")]
         cls.server = Process(*SERVERS[cls.NAME], *options)
         scheme = "wss" if cls.TLS else "ws"
         cls.url = f"{scheme}://127.0.0.1:{cls.server.ready.rpartition(' ')[2]}/"
