@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Our client against the servers of npm ws and of Python's websockets, plain and over TLS:
-thousands of messages, both ways to close, Pings of both, fragments, subprotocols."""
+"""Our client against the servers of npm ws, of Python's websockets and of libwebsockets, plain and
+over TLS: thousands of messages, both ways to close, Pings of both, fragments, subprotocols."""
 
 import importlib.util
 import os
@@ -15,6 +15,7 @@ from serving import BUILD, PATIENCE, PIRN, Process
 
 HERE = pathlib.Path(__file__).parent
 ECHO_CLIENT = BUILD / "tests/interop/echo_client"
+LWS_SERVER = BUILD / "tests/interop/lws_server"
 COUNT = 1000
 
 SERVERS = {}
@@ -22,6 +23,8 @@ if (HERE / "node_modules/ws").exists() and shutil.which("node"):
     SERVERS["ws"] = ["node", HERE / "obeying.mjs"]
 if importlib.util.find_spec("websockets"):
     SERVERS["websockets"] = [sys.executable, HERE / "obeying.py"]
+if os.access(LWS_SERVER, os.X_OK):
+    SERVERS["libwebsockets"] = [LWS_SERVER]
 if not SERVERS:
     sys.exit(77)
 
@@ -68,7 +71,12 @@ class Peers:
         return done.returncode, done.stdout, done.stderr
 
     def test_messages(self):
-        for mode in ("off", "shared", "dedicated"):
+        # libwebsockets 4.1.6 aborts at the second empty message in a row if its window stays, and
+        # over TLS it fails to inflate what zlib does.
+        modes = ["off", "shared", "dedicated"]
+        if self.NAME == "libwebsockets":
+            modes = ["off"] if self.TLS else ["off", "shared"]
+        for mode in modes:
             opened, ended = self.echo(mode, "chat")
             self.assertTrue(opened.startswith('open "chat" "'), opened)
             self.assertEqual("permessage-deflate" in opened, mode != "off")
