@@ -37,7 +37,8 @@ static void queue(struct lws *wsi, struct session *session, int how, const void 
     if (!piece)
         abort();
     *piece = (struct piece){.len = len, .how = (enum lws_write_protocol)how};
-    memcpy(piece->bytes + LWS_PRE, data, len);
+    if (len) /* of an empty message libwebsockets has no address */
+        memcpy(piece->bytes + LWS_PRE, data, len);
     *session->last = piece;
     session->last = &piece->next;
     lws_callback_on_writable(wsi);

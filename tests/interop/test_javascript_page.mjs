@@ -112,8 +112,9 @@ async function dropIn() {
 
 async function offline() {
     const server = await serve();
+    // The page asks for an answer when it goes offline, and must not give up before it is told to.
     const { page, context } = await openPage(server,
-        { heartbeatInterval: 60000, heartbeatTimeout: 200, connectTimeout: 1000 });
+        { heartbeatInterval: 60000, heartbeatTimeout: 60000 });
     await context.setOffline(true);
     await page.evaluate(() => socket.reconnect());
     await page.waitForFunction(() => events.includes('reconnecting 1000 reconnect'));
