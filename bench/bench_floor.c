@@ -38,13 +38,16 @@ static void watch(struct peer *peer, int how, uint32_t events)
         fail("epoll_ctl");
 }
 
-static void answer(struct peer *peer)
+/* Whether the peer is still there. */
+static bool answer(struct peer *peer)
 {
     uint64_t owed =
         peer->come / in_bytes * out_bytes + peer->come % in_bytes * out_bytes / in_bytes;
     while (peer->left < owed) {
         uint64_t len = owed - peer->left < BUFFER_BYTES ? owed - peer->left : BUFFER_BYTES;
         ssize_t sent = send(peer->fd, buffer, (size_t)len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN)
+            return false;
         if (sent < 0)
             break;
         peer->left += (uint64_t)sent;
@@ -53,20 +56,23 @@ static void answer(struct peer *peer)
     if (blocked != peer->blocked)
         watch(peer, EPOLL_CTL_MOD, blocked ? EPOLLOUT : EPOLLIN);
     peer->blocked = blocked;
+    return true;
+}
+
+static bool receive(struct peer *peer)
+{
+    ssize_t got = recv(peer->fd, buffer, BUFFER_BYTES, 0);
+    if (got > 0)
+        peer->come += (uint64_t)got;
+    return got > 0;
 }
 
 static void serve(struct peer *peer, uint32_t events)
 {
-    if (events & EPOLLIN) {
-        ssize_t got = recv(peer->fd, buffer, BUFFER_BYTES, 0);
-        if (got <= 0) {
-            close(peer->fd);
-            free(peer);
-            return;
-        }
-        peer->come += (uint64_t)got;
-    }
-    answer(peer);
+    if ((!(events & EPOLLIN) || receive(peer)) && answer(peer))
+        return;
+    close(peer->fd);
+    free(peer);
 }
 
 static void take(int listener)

@@ -383,7 +383,7 @@ def read_options():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS)
     parser.add_argument("--servers", type=lambda text: text.split(","))
-    parser.add_argument("--cell", type=read_cell, nargs="+")
+    parser.add_argument("--cell", type=read_cell, nargs="+", action="extend")
     parser.add_argument("--out", type=pathlib.Path, default=BENCH / "results.json")
     parser.set_defaults(pace="full")
     options = parser.parse_args()
