@@ -14,6 +14,10 @@
 #define PIRN__TARGET(name)  __attribute__((target(name)))
 #define PIRN__INLINE(name)  static inline __attribute__((target(name), always_inline))
 #define PIRN__CPU_HAS(name) (__builtin_cpu_supports(name) != 0)
+/* With VBMI, as of Ice Lake and Zen 4: processors before them ran slower as a whole while they used
+ * registers of 512 bits. */
+#define PIRN__AVX512         "avx512f,avx512bw,avx512vbmi"
+#define PIRN__CPU_HAS_AVX512 PIRN__CPU_HAS("avx512vbmi")
 #ifdef __SSE2__ /* as always for x86-64 */
 #define PIRN__CPU_HAS_SSE2 true
 #else

@@ -130,6 +130,8 @@ size_t pirn__utf8_feed_scan(struct pirn_utf8 *validator, const uint8_t *data, si
 static pirn__utf8_scan_fn *scan_for(size_t len)
 {
 #if PIRN__X86
+    if (len >= 128 && PIRN__CPU_HAS_AVX512)
+        return pirn__utf8_scan_avx512;
     if (len >= PIRN__UTF8_SCAN_MIN && PIRN__CPU_HAS("avx2"))
         return pirn__utf8_scan_avx2;
     if (len >= PIRN__UTF8_SCAN_MIN && PIRN__CPU_HAS("ssse3"))

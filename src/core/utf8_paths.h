@@ -12,7 +12,7 @@ size_t pirn__utf8_feed_scalar(struct pirn_utf8 *validator, const uint8_t *data, 
 
 /* Given text that begins with a whole code point, returns n <= len such that data[0..n) has nothing
  * wrong in it, but for its last code point, which may be unfinished or wrong. When 0 < n < len,
- * then something is wrong within the 32 bytes that begin at n, or in the code point across n; 0 is
+ * then something is wrong within the 64 bytes that begin at n, or in the code point across n; 0 is
  * also the answer to texts that are too short for it. */
 typedef size_t pirn__utf8_scan_fn(const uint8_t *data, size_t len);
 
@@ -25,6 +25,7 @@ size_t pirn__utf8_feed_scan(struct pirn_utf8 *validator, const uint8_t *data, si
 
 pirn__utf8_scan_fn pirn__utf8_scan_ssse3;
 pirn__utf8_scan_fn pirn__utf8_scan_avx2;
+pirn__utf8_scan_fn pirn__utf8_scan_avx512;
 #endif
 
 #endif

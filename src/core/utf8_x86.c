@@ -197,4 +197,91 @@ size_t pirn__utf8_scan_avx2(const uint8_t *data, size_t len)
     return len;
 }
 
+PIRN__INLINE(PIRN__AVX512)
+__m512i load_64(const uint8_t *from)
+{
+    return _mm512_loadu_si512((const void *)from);
+}
+
+/* Here a look-up takes the low six bits of each byte, and all the registers are one table of 64: so
+ * nothing must be masked out, if the tables have each set four times. Those of a high half are
+ * asked with the upper six bits of a byte. */
+PIRN__INLINE(PIRN__AVX512)
+__m512i low_table_64(const uint8_t table[16])
+{
+    return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
+}
+
+PIRN__INLINE(PIRN__AVX512)
+__m512i high_table_64(const uint8_t table[16])
+{
+    static const uint8_t fours[64] = {
+        X4(0), X4(1), X4(2),  X4(3),  X4(4),  X4(5),  X4(6),  X4(7),
+        X4(8), X4(9), X4(10), X4(11), X4(12), X4(13), X4(14), X4(15),
+    };
+    return _mm512_permutexvar_epi8(load_64(fours), low_table_64(table));
+}
+
+/* What each step needs. It lies in registers: gcc 12 would make constants anew in each step, in the
+ * unit that the look-ups need, and load twice what is used twice. */
+struct constants_64 {
+    __m512i first_high, first_low, second_high, three_less, four_less, two_tails;
+};
+
+#define IN_REGISTER(vector) __asm__("" : "+v"(vector))
+
+PIRN__INLINE(PIRN__AVX512)
+struct constants_64 constants_64(void)
+{
+    struct constants_64 constants = {
+        .first_high = high_table_64(first_high),
+        .first_low = low_table_64(first_low),
+        .second_high = high_table_64(second_high),
+        .three_less = _mm512_set1_epi8(0xE0 - 0x80),
+        .four_less = _mm512_set1_epi8(0xF0 - 0x80),
+        .two_tails = _mm512_set1_epi8((char)TWO_TAILS),
+    };
+    IN_REGISTER(constants.three_less);
+    IN_REGISTER(constants.four_less);
+    IN_REGISTER(constants.two_tails);
+    return constants;
+}
+
+/* As wrong_16(), but whether any is; the numbers are the truth tables of a & b & c and of
+ * (a | b) & c. */
+PIRN__INLINE(PIRN__AVX512)
+bool is_wrong_64_at(const uint8_t *at, const struct constants_64 *constants)
+{
+    __m512i now = load_64(at), back_1 = load_64(at - 1), back_2 = load_64(at - 2);
+    __m512i back_3 = load_64(at - 3);
+    IN_REGISTER(back_1);
+    if (_mm512_movepi8_mask(_mm512_or_si512(now, back_3)) == 0)
+        return false;
+    const __m512i pair = _mm512_ternarylogic_epi32(
+        _mm512_permutexvar_epi8(_mm512_srli_epi16(back_1, 2), constants->first_high),
+        _mm512_permutexvar_epi8(back_1, constants->first_low),
+        _mm512_permutexvar_epi8(_mm512_srli_epi16(now, 2), constants->second_high), 0x80);
+    const __m512i asked = _mm512_ternarylogic_epi32(_mm512_subs_epu8(back_2, constants->three_less),
+                                                    _mm512_subs_epu8(back_3, constants->four_less),
+                                                    constants->two_tails, 0xA8);
+    return _mm512_cmpneq_epu8_mask(asked, pair) != 0;
+}
+
+/* The first 32 bytes are for AVX2, so that there is something before each register. */
+PIRN__TARGET(PIRN__AVX512)
+size_t pirn__utf8_scan_avx512(const uint8_t *data, size_t len)
+{
+    if (len < 64 + 3)
+        return pirn__utf8_scan_avx2(data, len);
+    if (!none_of_32(wrong_32_first(data)))
+        return 0;
+    const struct constants_64 constants = constants_64();
+    for (size_t at = 32; at < len; at += 64) {
+        const uint8_t *from = data + (at < len - 64 ? at : len - 64);
+        if (is_wrong_64_at(from, &constants))
+            return (size_t)(from - data);
+    }
+    return len;
+}
+
 #endif

@@ -28,12 +28,17 @@ static size_t by_avx2(struct pirn_utf8 *validator, const uint8_t *data, size_t l
 {
     return pirn__utf8_feed_scan(validator, data, len, pirn__utf8_scan_avx2);
 }
+
+static size_t by_avx512(struct pirn_utf8 *validator, const uint8_t *data, size_t len)
+{
+    return pirn__utf8_feed_scan(validator, data, len, pirn__utf8_scan_avx512);
+}
 #endif
 
 static struct path {
     const char *name;
     path_fn *feed;
-} paths[4];
+} paths[5];
 static size_t path_count;
 
 /* The text under test lies flush with the end of this, so that reading too far is a crash. */
@@ -50,6 +55,8 @@ static int find_paths(void **state)
         paths[path_count++] = (struct path){"ssse3", by_ssse3};
     if (PIRN__CPU_HAS("avx2"))
         paths[path_count++] = (struct path){"avx2", by_avx2};
+    if (PIRN__CPU_HAS_AVX512)
+        paths[path_count++] = (struct path){"avx512", by_avx512};
 #endif
     return guarded ? 0 : -1;
 }
