@@ -37,11 +37,13 @@ bench: bench-build ## compare speed with the floor and with peers, in two minute
 	@bench/run.py --quick --out build/bench/results.json
 	@bench/report.py build/bench/results.json --save quick
 
-bench-report: bench-build ## compare all there is, in an hour, for bench/results and README.md
+bench-report: bench-build ## compare all there is, in half an hour, for bench/results and README.md
 	@bench/run.py --out build/bench/echo.json
 	@bench/run.py --deflate --out build/bench/deflate.json
+	@bench/run.py --tls --out build/bench/tls.json
 	@bench/report.py build/bench/echo.json --save echo-$(TODAY) --readme
 	@bench/report.py build/bench/deflate.json --save deflate-$(TODAY)
+	@bench/report.py build/bench/tls.json --save tls-$(TODAY)
 
 bench-build:
 	-@tools/setup bench
