@@ -250,7 +250,8 @@ static void converse(struct matrix *matrix)
     struct rig *rig = &matrix->rig;
     if (rig->conn) { /* what makes on_drain come */
         static char large[30000];
-        while (pirn_conn_send(rig->conn, PIRN_BINARY, large, sizeof large) == 0)
+        const struct pirn_str piece = {large, sizeof large};
+        while (pirn_conn_send_pieces(rig->conn, PIRN_BINARY, &piece, 1, PIRN_COMPRESS_NEVER) == 0)
             ;
     }
     take_away(matrix);
