@@ -61,6 +61,7 @@ fuzz: setup ## run each fuzz target for FUZZ_SECONDS (20)
 exhaustive: setup ## run the tests that try every input; minutes
 	@tools/build release
 	@$(CTEST) build -C Exhaustive -L exhaustive
+	@PIRN_LONG=1 $(CTEST) build -R interop/deflate
 
 network: setup ## run the tests over a bad network in their long forms; minutes
 	@tools/build release

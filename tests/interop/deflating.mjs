@@ -73,24 +73,29 @@ function* combinations(all) {
     }
 }
 
-// So many that any two values of different parameters meet.
-function* pairs(all) {
+function* subsets(all, size) {
+    if (size === 0) yield '';
+    else for (const [at, one] of all.entries())
+        for (const more of subsets(all.slice(at + 1), size - 1)) yield one + ';' + more;
+}
+
+// So many that any values of so many different parameters meet.
+function* covering(all, together) {
     const seen = new Set();
     for (let i = 0; i < all.length; i++) {
         const combination = all[i * 11 % all.length]; // neighbours have too much in common
-        const values = Object.entries(combination).map(String);
-        const met = values.flatMap((one, at) => values.slice(at + 1).map(two => one + ';' + two));
-        if (met.every(pair => seen.has(pair))) continue;
-        met.forEach(pair => seen.add(pair));
+        const met = [...subsets(Object.entries(combination).map(String), together)];
+        if (met.every(each => seen.has(each))) continue;
+        met.forEach(each => seen.add(each));
         yield combination;
     }
 }
 
-// Calls what for each combination of the values of an object of arrays, eight at a time; in a
-// sanitized build, which is slow, for pairs() of them.
+// Calls what for combinations of the values of an object of arrays, eight at a time: any three
+// values meet, or any two in a sanitized build, which is slow; all if PIRN_LONG is set.
 export async function forEach(values, what) {
     const all = [...combinations(values)];
-    const queue = SANITIZED ? [...pairs(all)] : all;
+    const queue = process.env.PIRN_LONG ? all : [...covering(all, SANITIZED ? 2 : 3)];
     const worker = async () => {
         while (queue.length > 0) await what(queue.pop());
     };

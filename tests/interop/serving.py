@@ -17,6 +17,7 @@ import urllib.request
 BUILD = pathlib.Path(os.environ.get("PIRN_BUILD_DIR", "build"))
 PIRN = BUILD / "pirn"
 SANITIZED = bool(os.environ.get("PIRN_SANITIZE"))
+LONG = "PIRN_LONG" in os.environ
 PATIENCE = 20  # seconds for anything that should come
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -87,13 +88,13 @@ class Server(Process):
 
 
 def settings(*parameters):
-    """Every combination of their values; in a sanitized build, which is slow, so many that any two
-    values of different parameters meet."""
+    """So many combinations of their values that any three of different parameters meet (any two in
+    a sanitized build, which is slow); all if PIRN_LONG is set."""
     combinations, seen = list(itertools.product(*parameters)), set()
     for i in range(len(combinations)):
         combination = combinations[i * 11 % len(combinations)]  # neighbours have much in common
-        met = set(itertools.combinations(enumerate(combination), 2))
-        if not SANITIZED or not met <= seen:
+        met = set(itertools.combinations(enumerate(combination), 2 if SANITIZED else 3))
+        if LONG or not met <= seen:
             seen |= met
             yield combination
 

@@ -95,7 +95,7 @@ class Offers(unittest.IsolatedAsyncioTestCase):
             with Server("--quiet", "--deflate", kind) as server:
                 async with websockets.connect(server.url, max_size=None) as socket:
                     self.assertEqual(len(socket.extensions), 1)
-                    await converse(socket, MESSAGES * 100 + LARGE)
+                    await converse(socket, MESSAGES * 50 + LARGE)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ async function manyMessages() {
     for (const deflate of ['shared', 'dedicated', 'dedicated:9', 'dedicated:15']) {
         const server = await serve('--quiet', '--deflate', deflate);
         const socket = await connect(server, {});
-        const many = Array.from({ length: 150 }, () => MESSAGES).flat();
+        const many = Array.from({ length: 60 }, () => MESSAGES).flat();
         await converse(socket, [...many, ...LARGE]);
         await close(socket);
         await server.end();

@@ -12,9 +12,8 @@ import unittest
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(FOLDER, "..", "interop"))
-from serving import PIRN, Process  # noqa: E402
+from serving import LONG, PIRN, Process  # noqa: E402
 
-LONG = "PIRN_LONG" in os.environ
 SEED = os.environ.get("PIRN_SEED", "20")
 PING_TIMEOUT = 20  # seconds, of the command
 
