@@ -116,6 +116,7 @@ struct pirn_client_config {
     const char *unix_path; /* connects to this socket in place of the URL's host and port; "@name":
                             * abstract (Linux) */
     const char *proxy;     /* "http://[user:password@]host:port", also socks4a, socks5, socks5h;
+                            * its password as the server's: Basic, then Digest if a 407 asks;
                             * NULL: by http_proxy, https_proxy, all_proxy, no_proxy; "": none */
     struct pirn_tls *tls;  /* for wss; NULL: one of the client's own with the defaults */
 
@@ -133,7 +134,8 @@ struct pirn_client_config {
     const struct pirn_header *headers;
     size_t header_count;
     const char *user, *password;  /* Basic at once; Digest (RFC 7616) when a 401 asks for it */
-    bool digest_only;             /* the password never leaves as Basic: waits for the 401 */
+    bool digest_only;             /* neither this password nor the proxy's ever leaves as Basic:
+                                   * waits for the 401, the 407 */
     const char *bearer;           /* Authorization: Bearer */
     struct pirn_cookies *cookies; /* a jar: what it has for the URL is sent, what the server sets is
                                    * kept */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pirn/tls.h>
+
 static const struct rig_host hosts[] = {
     {"proxy.test", "127.0.0.1", 0},
     {"host.test", "10.1.2.3", 0},
@@ -185,6 +187,98 @@ static void given_addresses_serve_a_proxy_that_wants_one(void **state)
     rig_expect_connection(&rig);
     close(proxy.fd);
     end();
+}
+
+/* ---- Digest */
+
+#define ADA       "CONNECT host.test:80 HTTP/1.1\r\nHost: host.test:80\r\nProxy-Authorization: "
+#define BASIC     ADA "Basic YWRhOnNlY3JldA==\r\n\r\n"
+#define CHALLENGE "HTTP/1.1 407 x\r\nProxy-Authenticate: Digest realm=r, nonce=n, qop=auth\r\n"
+
+/* The proxy reads to the end of a head; the password is in none of it. */
+static void proxy_expects_digest(void)
+{
+    char got[1024] = "";
+    size_t have = 0;
+    while (!strstr(got, "\r\n\r\n")) {
+        ssize_t n = read(proxy.fd, got + have, sizeof got - 1 - have);
+        have += n > 0 ? (size_t)n : 0;
+        assert_true(n > 0 || (n < 0 && errno == EAGAIN));
+        stage_step();
+    }
+    assert_ptr_equal(strstr(got, ADA "Digest username=\"ada\""), got);
+    assert_null(strstr(got, "secret"));
+}
+
+static void expect_consent(struct rig_dial *rig)
+{
+    proxy_expects_digest();
+    PROXY_SAYS("HTTP/1.1 200 OK\r\n\r\nhost");
+    AWAIT(rig->dones);
+    assert_string_equal(rig->leftover, "host");
+    rig_expect_connection(rig);
+    close(proxy.fd);
+}
+
+/* On the same connection, on a new one as the proxy wants it, and on a new one as it closes. */
+static void digest_is_answered(void **state)
+{
+    (void)state;
+    if (!pirn_tls_available()) /* whose hash functions Digest takes */
+        skip();
+    for (int way = 0; way < 3; way++) {
+        struct rig_dial rig = {0};
+        struct pirn__dial_target target = through("http://ada:secret@", "host.test");
+        rig_dial(&rig, &target);
+        proxy.fd = rig_accept(proxy.listener);
+        PROXY_EXPECTS(BASIC);
+        if (way == 1)
+            PROXY_SAYS(CHALLENGE "Connection: close\r\nContent-Length: 4\r\n\r\nWho?");
+        else
+            PROXY_SAYS(CHALLENGE "Content-Length: 4\r\n\r\nWho?");
+        if (way == 2)
+            proxy_expects_digest();
+        if (way > 0) {
+            close(proxy.fd);
+            proxy.fd = rig_accept(proxy.listener);
+        }
+        expect_consent(&rig);
+        assert_int_equal(rig.step_count, way > 0 ? 5 : 3);
+        close(proxy.listener);
+    }
+    stage_close();
+}
+
+static void digest_is_answered_once(void **state)
+{
+    (void)state;
+    if (!pirn_tls_available())
+        skip();
+    for (int gone = 0; gone < 2; gone++) {
+        struct rig_dial rig = {0};
+        struct pirn__dial_target target = through("http://ada:secret@", "host.test");
+        rig_dial(&rig, &target);
+        proxy.fd = rig_accept(proxy.listener);
+        PROXY_EXPECTS(BASIC);
+        PROXY_SAYS(CHALLENGE "\r\n");
+        close(proxy.fd);
+        proxy.fd = rig_accept(proxy.listener);
+        proxy_expects_digest();
+        if (gone) {
+            close(proxy.fd);
+            AWAIT(rig.dones);
+            rig_expect_failure(&rig, PIRN_LAYER_PROXY, PIRN_E_PROXY_REFUSED,
+                               "proxy: connection closed before its answer", 0);
+        } else {
+            PROXY_SAYS(CHALLENGE "Content-Length: 0\r\n\r\n");
+            AWAIT(rig.dones);
+            rig_expect_failure(&rig, PIRN_LAYER_PROXY, PIRN_E_PROXY_AUTHENTICATION,
+                               "proxy: 407 Proxy Authentication Required", 0);
+            close(proxy.fd);
+        }
+        close(proxy.listener);
+    }
+    stage_close();
 }
 
 /* ---- refusals and worse */
@@ -426,6 +520,8 @@ int main(void)
         DIAL_TEST(answers_may_come_early),
         DIAL_TEST(some_want_an_address),
         DIAL_TEST(given_addresses_serve_a_proxy_that_wants_one),
+        DIAL_TEST(digest_is_answered),
+        DIAL_TEST(digest_is_answered_once),
         DIAL_TEST(refusals_are_told),
         DIAL_TEST(ends_are_told_wherever_they_come),
         DIAL_TEST(a_reset_is_told),

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <pirn/tls.h>
+
 #include "dial/proxy_talk.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -25,6 +27,8 @@ struct talk_case {
     int result; /* 1: agreed; 0: the answer is not at its end; else the error */
     int status;
     const char *text;
+    bool digest_only;
+    bool again; /* what is said second is for a new connection */
 };
 
 #define CONNECT    "CONNECT a.test:80 HTTP/1.1\r\nHost: a.test:80\r\n"
@@ -163,6 +167,83 @@ static const struct talk_case cases[] = {
      .status = 9, .text = "SOCKS reply 9, which is unknown"},
 };
 
+/* ---- Digest */
+
+#define ADA_AT_HTTP "http://ada:secret@p", "a.test", 80
+#define BASIC       S(CONNECT "Proxy-Authorization: Basic YWRhOnNlY3JldA==\r\n\r\n")
+#define CHALLENGE   "HTTP/1.1 407 x\r\nProxy-Authenticate: Digest realm=\"r\", nonce=\"n1\""
+#define SHA256      CHALLENGE ", qop=\"auth\", algorithm=SHA-256\r\n"
+#define DIGEST(algorithm, response, rest)                                                          \
+    "Proxy-Authorization: Digest username=\"ada\", realm=\"r\", nonce=\"n1\", uri=\"a.test:80\", " \
+    "algorithm=" algorithm ", response=\"" response "\"" rest "\r\n\r\n"
+#define SHA256_ANSWER                                                                              \
+    S(CONNECT DIGEST("SHA-256",                                                                    \
+                     "94b44be706d7a07356399e5e6cf541f1224d9fce2b86a5a9594fdb9902be36a9",           \
+                     ", qop=auth, nc=00000001, cnonce=\"0123456789abcdef\""))
+#define OK_ANSWER S("HTTP/1.1 200 OK\r\n\r\n")
+
+/* The responses were computed by another program. */
+static const struct talk_case digests[] = {
+    /* on the same connection */
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S(SHA256 "Content-Length: 0\r\n\r\n"), OK_ANSWER}, .result = 1, .status = 200},
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S("HTTP/1.1 100 x\r\n\r\n" SHA256 "Content-Length: 6\r\n\r\nWho?\r\n"),
+                 S("HTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")},
+     .result = 1, .status = 200},
+    {ADA_AT_HTTP, .says = {S(CONNECT "\r\n"), SHA256_ANSWER},
+     .answers = {S(SHA256 "Content-Length: 4\r\nProxy-Authenticate: Basic realm=\"r\"\r\n"
+                          "Connection: keep-alive\r\n\r\nWho?"),
+                 OK_ANSWER},
+     .result = 1, .status = 200, .digest_only = true},
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S(SHA256 "Content-Length: 0\r\n\r\n"), S("HTTP/1.1 502 x\r\n\r\n")},
+     .result = REFUSED, .status = 502, .text = "502 Bad Gateway"},
+    /* on another */
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER}, .answers = {S(SHA256 "\r\n"), OK_ANSWER},
+     .result = 1, .status = 200, .again = true},
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S(SHA256 "Content-Length: 4\r\nConnection: x, Close\r\n\r\n"), OK_ANSWER},
+     .result = 1, .status = 200, .again = true},
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S(SHA256 "Content-Length: 4\r\nProxy-Connection: close\r\n\r\n"), OK_ANSWER},
+     .result = 1, .status = 200, .again = true},
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S(SHA256 "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n"), OK_ANSWER},
+     .result = 1, .status = 200, .again = true},
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S(SHA256 "Content-Length: 4\r\nContent-Length: 4\r\n\r\n"), OK_ANSWER},
+     .result = 1, .status = 200, .again = true},
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S(SHA256 "Content-Length: 65537\r\n\r\n"), OK_ANSWER}, .result = 1, .status = 200,
+     .again = true},
+    {ADA_AT_HTTP, .says = {BASIC, S(CONNECT DIGEST("MD5", "e42ba3690683c4a9c32113ae77a04255", ""))},
+     .answers = {S("HTTP/1.0 407 x\r\nContent-Length: 0\r\nProxy-Authenticate: "
+                   "Digest realm=\"r\", nonce=\"n1\"\r\n\r\n"),
+                 OK_ANSWER},
+     .result = 1, .status = 200, .again = true},
+    /* once */
+    {ADA_AT_HTTP, .says = {BASIC, SHA256_ANSWER},
+     .answers = {S(SHA256 "Content-Length: 0\r\n\r\n"), S(SHA256 "Content-Length: 0\r\n\r\n")},
+     .result = PASSWORD, .status = 407, .text = "407 Proxy Authentication Required"},
+    /* not at all */
+    {ADA_AT_HTTP, .says = {BASIC},
+     .answers = {S("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=x\r\n\r\n")},
+     .result = PASSWORD, .status = 407, .text = "407 Proxy Authentication Required"},
+    {ADA_AT_HTTP, .says = {S(CONNECT "\r\n")},
+     .answers = {S("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=x\r\n\r\n")},
+     .result = PASSWORD, .status = 407, .text = "407 Proxy Authentication Required",
+     .digest_only = true},
+    {ADA_AT_HTTP, .says = {BASIC},
+     .answers = {S("HTTP/1.1 407 x\r\nWWW-Authenticate: Digest realm=x, nonce=x\r\n\r\n")},
+     .result = PASSWORD, .status = 407, .text = "407 Proxy Authentication Required"},
+    {ADA_AT_HTTP, .says = {BASIC},
+     .answers = {S("HTTP/1.1 401 x\r\nProxy-Authenticate: Digest realm=x, nonce=x\r\n\r\n")},
+     .result = REFUSED, .status = 401, .text = "401 Unauthorized"},
+    {HTTP, ASK, .answers = {S(SHA256 "Content-Length: 0\r\n\r\n")}, .result = PASSWORD,
+     .status = 407, .text = "407 Proxy Authentication Required"},
+};
+
 /* ---- running them */
 
 static struct pirn__talk *start(const struct talk_case *row, struct pirn__ip *ip, int *error)
@@ -172,6 +253,8 @@ static struct pirn__talk *start(const struct talk_case *row, struct pirn__ip *ip
     assert_int_equal(pirn__proxy_parse(&talk->proxy, pirn_cstr(row->proxy)), 0);
     talk->host = pirn_cstr(row->host);
     talk->port = row->port;
+    talk->cnonce = PIRN_STR("0123456789abcdef");
+    talk->digest_only = row->digest_only;
     assert_int_equal(pirn__proxy_wants_address(&talk->proxy), row->ip != NULL);
     if (row->ip) {
         assert_true(pirn__ip_parse(ip, pirn_cstr(row->ip)));
@@ -229,6 +312,8 @@ static void run_cut(const struct talk_case *row, size_t first, size_t piece)
     struct pirn__talk *talk = start(row, &ip, &result);
     for (size_t turn = 0; turn < TURNS && result == 0 && row->says[turn].data; turn++) {
         expect_said(talk, row->says[turn]);
+        assert_int_equal(talk->again, row->again && turn == 1);
+        talk->again = false;
         result = feed_cut(talk, row->answers[turn], first, piece);
     }
     expect_end(row, talk, result, 0);
@@ -258,16 +343,83 @@ static void run_at_once(const struct talk_case *row)
     free(talk);
 }
 
+static void run(const struct talk_case *row)
+{
+    run_cut(row, 0, SIZE_MAX);
+    run_cut(row, 0, 1);
+    for (size_t cut = 1; cut < row->answers[0].len; cut++)
+        run_cut(row, cut, SIZE_MAX);
+    if (!row->again)
+        run_at_once(row);
+}
+
 static void conversations_end_as_they_must(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        run_cut(&cases[i], 0, SIZE_MAX);
-        run_cut(&cases[i], 0, 1);
-        for (size_t cut = 1; cut < cases[i].answers[0].len; cut++)
-            run_cut(&cases[i], cut, SIZE_MAX);
-        run_at_once(&cases[i]);
+    for (size_t i = 0; i < COUNT(cases); i++)
+        run(&cases[i]);
+}
+
+static void challenges_are_answered_once(void **state)
+{
+    (void)state;
+    if (!pirn_tls_available()) /* whose hash functions Digest takes */
+        skip();
+    for (size_t i = 0; i < COUNT(digests); i++)
+        run(&digests[i]);
+}
+
+/* A connection that was to be kept and ends, before anything of the second answer has come. */
+static void a_lost_connection_is_replaced_once(void **state)
+{
+    static const struct talk_case *row = &digests[1];
+    const struct pirn_str challenge = row->answers[0];
+    (void)state;
+    if (!pirn_tls_available())
+        skip();
+    for (size_t lack = 0; lack < 6; lack++) {
+        struct pirn__ip ip;
+        int result;
+        struct pirn__talk *talk = start(row, &ip, &result);
+        assert_false(pirn__talk_lost(talk));
+        talk->out_len = 0;
+        assert_int_equal(feed(talk, challenge.data, challenge.len - lack), 0);
+        expect_said(talk, row->says[1]);
+        assert_true(pirn__talk_lost(talk));
+        assert_true(talk->again);
+        talk->again = false;
+        expect_said(talk, row->says[1]);
+        assert_false(pirn__talk_lost(talk));
+        assert_int_equal(feed(talk, row->answers[1].data, row->answers[1].len), 1);
+        free(talk);
     }
+    struct pirn__ip ip;
+    int result;
+    struct pirn__talk *talk = start(row, &ip, &result);
+    assert_int_equal(feed(talk, challenge.data, challenge.len), 0);
+    assert_int_equal(feed(talk, "H", 1), 0);
+    assert_false(pirn__talk_lost(talk));
+    free(talk);
+}
+
+/* The bodies of challenges need no room. */
+static void a_long_body_is_skipped(void **state)
+{
+    static const char head[] = SHA256 "Content-Length: 65536\r\n\r\n";
+    static char piece[1024];
+    struct pirn__ip ip;
+    int result;
+    (void)state;
+    if (!pirn_tls_available())
+        skip();
+    struct pirn__talk *talk = start(&digests[0], &ip, &result);
+    talk->out_len = 0;
+    assert_int_equal(feed(talk, head, sizeof head - 1), 0);
+    expect_said(talk, digests[0].says[1]);
+    for (size_t i = 0; i < 65536 / sizeof piece; i++)
+        assert_int_equal(feed(talk, piece, sizeof piece), 0);
+    assert_int_equal(feed(talk, "HTTP/1.1 200 OK\r\n\r\n", 19), 1);
+    free(talk);
 }
 
 static void what_cannot_be_asked_is_not(void **state)
@@ -333,6 +485,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conversations_end_as_they_must),
+        cmocka_unit_test(challenges_are_answered_once),
+        cmocka_unit_test(a_lost_connection_is_replaced_once),
+        cmocka_unit_test(a_long_body_is_skipped),
         cmocka_unit_test(what_cannot_be_asked_is_not),
         cmocka_unit_test(an_answer_has_an_end),
     };

@@ -233,6 +233,7 @@ void pirn__client_dial(struct pirn_client *client)
         .port = client->target.port,
         .unix_path = pirn_cstr(client->now.unix_path),
         .proxy = found > 0 ? &proxy : NULL,
+        .digest_only = client->now.digest_only,
         .resolve_timeout_ms = timeouts->resolve_ms,
         .connect_timeout_ms = timeouts->connect_ms,
         .proxy_timeout_ms = timeouts->proxy_ms,

@@ -2,7 +2,6 @@
  *
  * Secrets of the configuration (user, password, bearer, and the headers that carry such) go to the
  * origin of its URL and nowhere else; cookies of a jar go where the jar says. */
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,9 +9,8 @@
 #include "tls/hash.h"
 #include "client/location.h"
 
-#define FIRST_BYTES  512
-#define MOST_BYTES   ((size_t)1 << 20) /* nothing that makes sense is longer */
-#define CNONCE_BYTES 16
+#define FIRST_BYTES 512
+#define MOST_BYTES  ((size_t)1 << 20) /* nothing that makes sense is longer */
 
 /* ---- text of unknown length */
 
@@ -114,24 +112,14 @@ static bool may_answer(const struct pirn_client *client,
            (client->answers == 0 || (client->answers == 1 && challenge->stale));
 }
 
-static bool make_cnonce(struct pirn_client *client, char text[2 * CNONCE_BYTES + 1])
-{
-    uint8_t random[CNONCE_BYTES];
-    if (!pirn__loop_random(pirn__client_loop(client), random, sizeof random))
-        return false;
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(text + 2 * i, 3, "%02x", (unsigned)random[i]);
-    return true;
-}
-
 bool pirn__client_answer(struct pirn_client *client)
 {
     struct pirn__client_bytes room = {.data = NULL};
-    char cnonce[2 * CNONCE_BYTES + 1];
+    char cnonce[PIRN__CNONCE_CAP];
     struct credentials with;
     struct digest digest;
     if (pirn_auth_choose(&client->head, PIRN_STR("WWW-Authenticate"), &digest.challenge) < 0 ||
-        !may_answer(client, &digest.challenge) || !make_cnonce(client, cnonce))
+        !may_answer(client, &digest.challenge) || !pirn__cnonce(pirn__client_loop(client), cnonce))
         return false;
     int result = find_credentials(client, &with, &room);
     digest.with = (struct pirn_auth_answer){.user = with.user,

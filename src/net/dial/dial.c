@@ -3,7 +3,7 @@
  *     look up the host, if the connection goes there or the proxy wants an address
  *     look up the proxy, if there is one
  *     race to the addresses; or connect to the unix-domain socket
- *     talk to the proxy, if there is one
+ *     talk to the proxy, if there is one; it may want to be raced to and talked to again
  *
  * The first begins in the loop's next turn. What is numeric, or given, is not looked up. A timer
  * limits look-ups and the talk, the race has its own. An attempt that is cancelled in one of its
@@ -20,6 +20,7 @@
 #include "dial/proxy_talk.h"
 #include "dial/resolve.h"
 #include "loop/socket.h"
+#include "tls/hash.h"
 
 struct pirn__dial {
     struct pirn_loop *loop;
@@ -36,7 +37,9 @@ struct pirn__dial {
     struct pirn__lookup lookup;
     struct pirn__race race;
     struct pirn__talk *talk; /* with a proxy, from its connection on */
-    struct pirn_watch watch; /* of that */
+    char cnonce[PIRN__CNONCE_CAP];
+    size_t out_sent;         /* of talk->out */
+    struct pirn_watch watch; /* of the proxy's connection */
     uint64_t step_us;        /* when the step began */
     struct pirn__dial_result result;
     struct sockaddr_un local;
@@ -165,19 +168,42 @@ static void fail_at_proxy(struct pirn__dial *dial, int error, int system_error, 
     fail(dial, PIRN_LAYER_PROXY, error, system_error, text, NULL);
 }
 
+static void connect_to_ips(struct pirn__dial *dial);
+
+/* To the proxy, once more. */
+static void connect_again(struct pirn__dial *dial)
+{
+    int fd = dial->watch.fd;
+    end_step(dial, &dial->result.proxy_us);
+    pirn_loop_unwatch(dial->loop, &dial->watch);
+    dial->watch.fd = -1;
+    pirn__socket_close(fd);
+    connect_to_ips(dial);
+}
+
+/* The connection to the proxy has ended, in its midst. */
+static void lose_proxy(struct pirn__dial *dial, int error, int system_error, const char *text)
+{
+    if (pirn__talk_lost(dial->talk))
+        connect_again(dial);
+    else
+        fail_at_proxy(dial, error, system_error, text);
+}
+
 /* Sends what there is; false if that failed. */
 static bool send_out(struct pirn__dial *dial)
 {
     struct pirn__talk *talk = dial->talk;
     while (talk->out_len > 0) {
-        const struct iovec piece = {talk->out, talk->out_len};
+        const struct iovec piece = {talk->out + dial->out_sent, talk->out_len - dial->out_sent};
         ssize_t sent = pirn__socket_send(dial->watch.fd, &piece, 1);
         if (sent < 0 && !pirn__socket_would_block())
             return false;
         if (sent < 0)
             break;
-        talk->out_len -= (size_t)sent;
-        memmove(talk->out, talk->out + sent, talk->out_len);
+        dial->out_sent += (size_t)sent;
+        if (dial->out_sent == talk->out_len)
+            dial->out_sent = talk->out_len = 0;
     }
     unsigned events = talk->out_len > 0 ? PIRN_WRITABLE : PIRN_READABLE;
     return pirn_loop_rewatch(dial->loop, &dial->watch, events) == 0;
@@ -203,14 +229,18 @@ static void talk_on(struct pirn__dial *dial)
     bool unread = true;
     while (unread && result == 0 && talk->out_len == 0) {
         result = pirn__talk_read(talk);
+        if (talk->again)
+            break;
         unread = talk->out_len > 0; /* it has come further: maybe the next is there already */
         if (unread && !send_out(dial)) {
-            fail_at_proxy(dial, PIRN_E_SYSTEM, errno, NULL);
+            lose_proxy(dial, PIRN_E_SYSTEM, errno, NULL);
             return;
         }
     }
     if (result > 0)
         agree(dial);
+    else if (result == 0 && talk->again)
+        connect_again(dial);
     else if (result < 0)
         fail_at_proxy(dial, result, 0, talk->text);
 }
@@ -222,7 +252,7 @@ static void on_proxy(struct pirn_loop *loop, struct pirn_watch *watch, unsigned 
     (void)loop;
     if (!(events & PIRN_READABLE)) {
         if (!send_out(dial))
-            fail_at_proxy(dial, PIRN_E_SYSTEM, errno, NULL);
+            lose_proxy(dial, PIRN_E_SYSTEM, errno, NULL);
         else
             talk_on(dial);
         return;
@@ -233,44 +263,55 @@ static void on_proxy(struct pirn_loop *loop, struct pirn_watch *watch, unsigned 
         talk->in_len += (size_t)got;
         talk_on(dial);
     } else if (got == 0) {
-        fail_at_proxy(dial, PIRN_E_PROXY_REFUSED, 0, "connection closed before its answer");
+        lose_proxy(dial, PIRN_E_PROXY_REFUSED, 0, "connection closed before its answer");
     } else if (!pirn__socket_would_block()) {
-        fail_at_proxy(dial, PIRN_E_SYSTEM, errno, NULL);
+        lose_proxy(dial, PIRN_E_SYSTEM, errno, NULL);
     }
 }
 
-static bool start_talk(struct pirn__dial *dial, int fd)
+static int start_talk(struct pirn__dial *dial)
 {
-    dial->watch = (struct pirn_watch){.ready = on_proxy, .fd = fd};
-    dial->talk = pirn__alloc(dial->loop, sizeof *dial->talk);
-    int error = dial->talk ? pirn_loop_watch(dial->loop, &dial->watch, 0) : -PIRN_E_MEMORY;
+    struct pirn__talk *talk = pirn__alloc(dial->loop, sizeof *talk);
+    dial->talk = talk;
+    if (!talk)
+        return -PIRN_E_MEMORY;
+    talk->proxy = dial->proxy;
+    talk->host = dial->target.host;
+    talk->port = dial->target.port;
+    talk->ip = pirn__proxy_wants_address(&dial->proxy) ? &dial->host_ip : NULL;
+    talk->digest_only = dial->target.digest_only;
+    if (dial->proxy.userinfo.data && pirn__cnonce(dial->loop, dial->cnonce))
+        talk->cnonce = pirn_cstr(dial->cnonce);
+    return pirn__talk_start(talk);
+}
+
+/* The first word, or what is to be said again. */
+static void talk_to_proxy(struct pirn__dial *dial)
+{
+    int error = dial->talk ? 0 : start_talk(dial);
+    if (!error)
+        error = pirn_loop_watch(dial->loop, &dial->watch, 0);
     if (error) {
-        fail_at_proxy(dial, error, errno, NULL);
-        return false;
+        bool told = dial->talk && dial->talk->text[0];
+        fail_at_proxy(dial, error, error == -PIRN_E_SYSTEM ? errno : 0,
+                      told ? dial->talk->text : NULL);
+        return;
     }
-    dial->talk->proxy = dial->proxy;
-    dial->talk->host = dial->target.host;
-    dial->talk->port = dial->target.port;
-    dial->talk->ip = pirn__proxy_wants_address(&dial->proxy) ? &dial->host_ip : NULL;
-    error = pirn__talk_start(dial->talk);
-    if (error)
-        fail_at_proxy(dial, error, 0, dial->talk->text);
-    else if (!send_out(dial))
+    dial->talk->again = false;
+    dial->out_sent = 0;
+    if (!send_out(dial))
         fail_at_proxy(dial, PIRN_E_SYSTEM, errno, NULL);
-    else
-        return true;
-    return false;
 }
 
 static void ask_proxy(struct pirn__dial *dial, int fd)
 {
     char what[PIRN__DIAL_HOST_MAX + 16];
-    dial->watch.fd = fd;
+    dial->watch = (struct pirn_watch){.ready = on_proxy, .fd = fd};
     set_limit(dial, dial->target.proxy_timeout_ms);
     snprintf(what, sizeof what, "%.*s:%u", (int)dial->proxy.host.len, dial->proxy.host.data,
              (unsigned)dial->proxy.port);
     if (begin_step(dial, PIRN__DIAL_PROXYING, what))
-        start_talk(dial, fd);
+        talk_to_proxy(dial);
 }
 
 /* ---- the connection */

@@ -28,6 +28,7 @@ struct pirn__dial_target {
     struct pirn_str unix_path;        /* a unix-domain socket instead, "@name" for an abstract one;
                                        * {NULL, 0}: none. Else host and proxy are not looked at */
     const struct pirn__proxy *proxy;  /* NULL for none */
+    bool digest_only;                 /* the proxy never gets the password as Basic */
     uint32_t resolve_timeout_ms;      /* of one look-up; through some proxies there are two */
     uint32_t connect_timeout_ms;      /* of all addresses together */
     uint32_t proxy_timeout_ms;        /* from the connection to the proxy until its consent */

@@ -135,8 +135,7 @@ static bool same_prefix(const struct pirn__ip *a, const struct pirn__ip *b, unsi
     return rest == 0 || (of_a[whole] ^ of_b[whole]) >> (8 - rest) == 0;
 }
 
-/* A number of at most `most`, or -1. */
-static int read_number(struct pirn_str text, int most)
+int pirn__proxy_number(struct pirn_str text, int most)
 {
     int number = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -167,7 +166,7 @@ static bool excludes_ip(struct pirn_str entry, const struct pirn__ip *host)
     bytes_of(&net, &bits);
     int prefix = (int)bits;
     if (slash < entry.len)
-        prefix = read_number(skip(entry, slash + 1), (int)bits);
+        prefix = pirn__proxy_number(skip(entry, slash + 1), (int)bits);
     return prefix >= 0 && same_prefix(&net, host, (unsigned)prefix);
 }
 
@@ -198,7 +197,8 @@ static bool take_port(struct pirn_str *entry, uint16_t port)
     else if (position(skip(*entry, end + (end < entry->len)), ':') + end + 1 < entry->len)
         return true; /* more than one colon: an IPv6 address without brackets */
     *entry = (struct pirn_str){entry->data + bracket, end - bracket};
-    return rest.len == 0 || (rest.data[0] == ':' && read_number(skip(rest, 1), 65535) == port);
+    return rest.len == 0 ||
+           (rest.data[0] == ':' && pirn__proxy_number(skip(rest, 1), 65535) == port);
 }
 
 static bool excludes(struct pirn_str entry, struct pirn_str host, uint16_t port)

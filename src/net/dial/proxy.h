@@ -44,4 +44,7 @@ bool pirn__proxy_wants_address(const struct pirn__proxy *proxy);
  * all. */
 bool pirn__proxy_excludes(struct pirn_str list, struct pirn_str host, uint16_t port);
 
+/* The number, of at most `most`, that the text is in decimal, or -1. */
+int pirn__proxy_number(struct pirn_str text, int most);
+
 #endif

@@ -25,7 +25,8 @@ int pirn__talk_start(struct pirn__talk *talk)
         [PIRN__PROXY_SOCKS5] = pirn__talk_start_socks5,
         [PIRN__PROXY_SOCKS5H] = pirn__talk_start_socks5,
     };
-    talk->out_len = talk->in_len = talk->used = 0;
+    talk->out_len = talk->in_len = talk->used = talk->body = 0;
+    talk->again = talk->answered = talk->kept = false;
     talk->status = 0;
     talk->text[0] = '\0';
     talk->user = talk->password = (struct pirn_str){NULL, 0};

@@ -1,6 +1,18 @@
 /* hash.c: OpenSSL's hash functions, if it is built in. */
 #include "tls/hash.h"
 
+#include <stdio.h>
+
+bool pirn__cnonce(struct pirn_loop *loop, char text[PIRN__CNONCE_CAP])
+{
+    uint8_t random[(PIRN__CNONCE_CAP - 1) / 2];
+    if (!pirn__loop_random(loop, random, sizeof random))
+        return false;
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(text + 2 * i, 3, "%02x", (unsigned)random[i]);
+    return true;
+}
+
 #ifdef PIRN_TLS_OPENSSL
 
 #include <openssl/evp.h>
