@@ -1,55 +1,31 @@
-"""The client by way of real proxies, those that Debian has: tinyproxy for CONNECT, microsocks for
-SOCKS 5; with and without a password. The library is called from here."""
+"""The client by way of proxies: the real ones that Debian has, tinyproxy for CONNECT and microsocks
+for SOCKS 5, with and without a password; and one of our own that asks for Digest."""
 
 import contextlib
-import ctypes
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
-from serving import BUILD, PATIENCE, Server
+from asking_proxy import AskingProxy
+from fronts import has_tls
+from serving import PATIENCE, PIRN, Server
 
 TINYPROXY = shutil.which("tinyproxy")
 MICROSOCKS = shutil.which("microsocks")
-LIBRARY = BUILD / "libpirn.so"
-
-# An instrumented library cannot be loaded into a program that is not.
-if os.environ.get("PIRN_SANITIZE") or not LIBRARY.exists() or not TINYPROXY or not MICROSOCKS:
-    sys.exit(77)
-
-
-class Message(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int), ("data", ctypes.c_void_p), ("len", ctypes.c_size_t)]
-
-
-try:
-    pirn = ctypes.CDLL(str(LIBRARY))
-    pirn.pirn_blocking_connect.restype = ctypes.c_void_p
-except (OSError, AttributeError):
-    sys.exit(77)
 
 
 def echo(url, **environment):
     """What comes back of a "hello", or the text of the failure to connect."""
-    for name in ("http_proxy", "all_proxy", "no_proxy"):
-        os.environ.pop(name, None)
-    os.environ.update(environment)
-    error = ctypes.create_string_buffer(256)
-    client = ctypes.c_void_p(
-        pirn.pirn_blocking_connect(url.encode(), None, error, ctypes.c_size_t(256))
-    )
-    if not client:
-        return error.value.decode()
-    message = Message()
-    assert pirn.pirn_blocking_send(client, 1, b"hello", ctypes.c_size_t(5)) == 0
-    assert pirn.pirn_blocking_receive(client, PATIENCE * 1000, ctypes.byref(message)) == 1
-    text = ctypes.string_at(message.data, message.len).decode()
-    pirn.pirn_blocking_free(client)
-    return text
+    others = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    done = subprocess.run(
+        [PIRN, "connect", "--one", url], input="hello\n", text=True, capture_output=True,
+        timeout=PATIENCE, env=others | environment,
+    )  # fmt: skip
+    assert bool(done.stdout) == (done.returncode == 0) != bool(done.stderr), done
+    return (done.stdout or done.stderr.removeprefix("pirn: connect: ")).rstrip("\n")
 
 
 def free_port():
@@ -134,6 +110,27 @@ def check_socks(url, nobody):
         )
 
 
+def check_digest(url):
+    for how, connections in ("keep", 1), ("close", 2), ("drop", 2):
+        for algorithm in ("SHA-256",) if how == "drop" else ("MD5", "SHA-256", "SHA-512-256"):
+            with AskingProxy(how, algorithm) as proxy:
+                expect(echo(url, http_proxy=f"http://ada:s%65cret@127.0.0.1:{proxy.port}"), "hello")
+            expect(len(proxy.requests), connections)
+            first, *_, last = [head for heads in proxy.requests for head in heads]
+            assert "Proxy-Authorization: Basic " in first, first
+            assert "secret" not in last and "Basic" not in last, last
+            assert proxy.passed.startswith(b"GET / HTTP/1.1\r\n"), proxy.passed
+            for secret in (b"Authorization", b"ada", b"secret", b"Digest"):
+                assert secret not in proxy.passed, proxy.passed
+    for user in ("ada:wrong@", ""):
+        with AskingProxy() as proxy:
+            expect(
+                echo(url, http_proxy=f"http://{user}127.0.0.1:{proxy.port}"),
+                "proxy: 407 Proxy Authentication Required",
+            )
+        expect([len(heads) for heads in proxy.requests], [2 if user else 1])
+
+
 def check_none(url):
     dead = free_port()
     proxy = f"socks5h://127.0.0.1:{dead}"
@@ -147,8 +144,12 @@ def main():
         url = f"ws://127.0.0.1:{server.port}/"
         nobody = f"ws://127.0.0.1:{free_port()}/"
         check_none(url)
-        check_http(url, nobody)
-        check_socks(url, nobody)
+        if has_tls():  # whose hash functions Digest takes
+            check_digest(url)
+        if TINYPROXY:
+            check_http(url, nobody)
+        if MICROSOCKS:
+            check_socks(url, nobody)
 
 
 main()
