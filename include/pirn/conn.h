@@ -112,6 +112,11 @@ struct pirn_conn_config {
     size_t extension_count;
     uint32_t idle_release_ms; /* no message for so long: extensions give back what they can make
                                * again; 30 s, up to a keep-alive interval more; or PIRN_OFF */
+
+    /* For debugging: each frame as it is on the wire, when its header has come, before anything of
+     * it is judged or delivered, or when its header has left. It only looks: nothing is sent, and
+     * nothing changed, from inside. 48 bytes more each connection; NULL: next to nothing. */
+    void (*on_frame)(const struct pirn_conn *conn, bool sent, const struct pirn_frame *frame);
 };
 
 /* Sends a message: type is PIRN_TEXT or PIRN_BINARY. Text must be UTF-8, which is not checked

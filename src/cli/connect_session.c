@@ -10,11 +10,6 @@ static struct connect *of(const struct pirn_conn *conn)
     return pirn_client_context(pirn_client_of(conn));
 }
 
-static void note_frame(struct connect *connect, char mark, const char *what, size_t len)
-{
-    connect_note(connect, false, mark, "%s, %zu bytes", what, len);
-}
-
 /* ---- sending */
 
 /* The queue of the client is only for what is typed while there is no connection: of its being full
@@ -28,7 +23,6 @@ int connect_send(struct connect *connect, enum pirn_opcode type, const void *dat
     connect->full = connect->full || result == 1 || result == -PIRN_E_QUEUE_FULL;
     if (result < 0)
         return result;
-    note_frame(connect, '>', type == PIRN_TEXT ? "text" : "binary", len);
     if (connect->options->json) {
         connect_format(connect, CONNECT_OUT, type, data, len, 0);
         connect_output_soon(connect);
@@ -45,7 +39,6 @@ int connect_control(struct connect *connect, enum pirn_opcode opcode, struct pir
                                      : pirn_conn_pong(conn, payload.data, payload.len);
     if (result < 0)
         return result;
-    note_frame(connect, '>', opcode == PIRN_PING ? "ping" : "pong", payload.len);
     if (opcode == PIRN_PING) {
         connect->pinged_us = pirn_loop_now_us(connect->loop);
         connect->ping_len = payload.len;
@@ -73,7 +66,6 @@ static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data
     if (connect->options->one && connect->received)
         return;
     connect->received = true;
-    note_frame(connect, '<', type == PIRN_TEXT ? "text" : "binary", len);
     receive(connect, type, data, len, connect->screen ? 0 : pirn_conn_rtt_us(conn));
     if (connect->options->one)
         connect_close(connect, PIRN_CLOSE_NORMAL, PIRN_STR(""));
@@ -84,7 +76,6 @@ static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data
 static void on_ping(struct pirn_conn *conn, const void *data, size_t len)
 {
     struct connect *connect = of(conn);
-    note_frame(connect, '<', "ping", len);
     receive(connect, PIRN_PING, data, len, 0);
 }
 
@@ -94,7 +85,6 @@ static void on_pong(struct pirn_conn *conn, const void *data, size_t len, uint64
     struct connect *connect = of(conn);
     bool ours = connect->pinged_us > 0 && len == connect->ping_len &&
                 (len == 0 || memcmp(data, connect->ping, len) == 0);
-    note_frame(connect, '<', "pong", len);
     if (rtt_us > 0 && connect->screen)
         return;
     if (ours && rtt_us == 0) {
@@ -111,6 +101,15 @@ static void on_close_request(struct pirn_conn *conn, const struct pirn_close *cl
                  close->reason.len ? close->reason.data : "");
     connect->closing = true;
     connect_set_late(connect);
+}
+
+/* As it is on the wire: "< text, fin, rsv1, 12 bytes". */
+static void on_frame(const struct pirn_conn *conn, bool sent, const struct pirn_frame *frame)
+{
+    connect_note(of(conn), false, sent ? '>' : '<', "%s%s%s%s%s, %llu bytes",
+                 pirn_opcode_name(frame->opcode), frame->fin ? ", fin" : "",
+                 frame->rsv & 4 ? ", rsv1" : "", frame->rsv & 2 ? ", rsv2" : "",
+                 frame->rsv & 1 ? ", rsv3" : "", (unsigned long long)frame->payload_len);
 }
 
 /* ---- its life */
@@ -243,6 +242,8 @@ void connect_set_callbacks(struct connect *connect, struct pirn_client_config *c
         .on_drain = on_drain,
         .on_close = on_close,
     };
+    if (connect->options->verbose)
+        config->conn.on_frame = on_frame;
     config->on_step = on_step;
     config->on_response = on_response;
     config->on_failure = on_failure;

@@ -419,9 +419,27 @@ class Requests(unittest.TestCase):
             status, _, said = client.wait()
             self.assertEqual(status, 0)
             for line in (f"* handshake: {peer.url}", "< HTTP/1.1 101 Switching Protocols",
-                         "< X-Said: this", "> text, 5 bytes", "< binary, 2 bytes",
-                         "< ping, 3 bytes", "> close 1000", "* closed by us: 1000 Normal Closure"):
+                         "< X-Said: this", "> text, fin, 5 bytes", "< binary, fin, 2 bytes",
+                         "< ping, fin, 3 bytes", "> pong, fin, 3 bytes", "> close 1000",
+                         "> close, fin, 2 bytes", "< close, fin, 2 bytes",
+                         "* closed by us: 1000 Normal Closure"):
                 self.assertEqual(said.count(line), 1, said)
+
+    def test_verbose_shows_frames_as_they_are(self):
+        with Peer() as peer, Client("-v", peer.url) as client, \
+                peer.open("Sec-WebSocket-Extensions: permessage-deflate") as session:
+            hello = bytes.fromhex("f248cdc9c90700")  # RFC 7692, 7.2.3.1
+            session.socket.sendall(b"\x41\x03" + hello[:3] + b"\x80\x04" + hello[3:])
+            self.assertEqual(client.line(), b"Hello\n")
+            client.write(b"x" * 5000 + b"\n")
+            session.read_frame()
+            client.end()
+            session.end()
+            status, _, said = client.wait()
+            self.assertEqual(status, 0)
+            for line in ("< text, rsv1, 3 bytes", "< continuation, fin, 4 bytes"):
+                self.assertEqual(said.count(line), 1, said)
+            self.assertRegex(said, r"> text, fin, rsv1, \d\d? bytes\n")
 
 
 class Alive(unittest.TestCase):

@@ -9,7 +9,7 @@
 
 /* Offsets from the connection; where something is missing that of the next. */
 struct places {
-    size_t tls, states, subprotocol, peer, user, end;
+    size_t tls, states, subprotocol, frames, peer, user, end;
 };
 
 static struct places places(const struct pirn__conn_owner *owner, unsigned flags)
@@ -19,7 +19,8 @@ static struct places places(const struct pirn__conn_owner *owner, unsigned flags
     struct places at = {.tls = sizeof(struct pirn_conn)};
     at.states = at.tls + (flags & PIRN__TLS ? sizeof(struct pirn__tls *) : 0);
     at.subprotocol = at.states + (flags & PIRN__EXTENDED ? owner->extensions->states_bytes : 0);
-    at.peer = at.subprotocol + (flags & PIRN__NAMED ? sizeof(struct pirn_str) : 0);
+    at.frames = at.subprotocol + (flags & PIRN__NAMED ? sizeof(struct pirn_str) : 0);
+    at.peer = at.frames + (config->on_frame ? sizeof(struct pirn__frames) : 0);
     at.user = at.peer + (config->keep_peer ? sizeof(struct pirn__peer) : 0);
     if (config->user_bytes > 0)
         at.user = (at.user + align - 1) & ~(align - 1);
@@ -54,6 +55,8 @@ struct pirn_conn *pirn__conn_alloc(struct pirn__conn_owner *owner,
         memcpy(behind(conn, at.states), owner->extensions->states, start->states_bytes);
     if (flags & PIRN__NAMED)
         *(struct pirn_str *)behind(conn, at.subprotocol) = start->subprotocol;
+    if (owner->config->on_frame) /* what leaves first is none */
+        pirn__conn_frames(conn)->sent.payload_left = start->output_len;
     if (owner->config->keep_peer)
         pirn__socket_peer(start->fd, behind(conn, at.peer));
     return conn;
@@ -62,6 +65,11 @@ struct pirn_conn *pirn__conn_alloc(struct pirn__conn_owner *owner,
 struct pirn_extension_state *pirn__conn_states(const struct pirn_conn *conn)
 {
     return conn->flags & PIRN__EXTENDED ? behind(conn, places_of(conn).states) : NULL;
+}
+
+struct pirn__frames *pirn__conn_frames(const struct pirn_conn *conn)
+{
+    return behind(conn, places_of(conn).frames);
 }
 
 void pirn__conn_free(struct pirn_conn *conn)

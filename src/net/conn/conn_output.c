@@ -405,6 +405,8 @@ static size_t send_batch(struct pirn_conn *conn, const struct batch *batch)
         return 0;
     }
     size_t len = sent > 0 ? (size_t)sent : 0;
+    if (conn->owner->config->on_frame)
+        pirn__frames_sent(conn, batch->pieces, batch->count, len);
     if (len < batch->bytes || pirn__conn_ciphertext(conn) > 0)
         conn->flags |= PIRN__BLOCKED;
     if (len > 0)
@@ -520,6 +522,8 @@ static void send_loans(struct pirn_conn *conn)
         return;
     }
     size_t len = sent > 0 ? (size_t)sent : 0;
+    if (conn->owner->config->on_frame)
+        pirn__frames_sent(conn, pieces, count, len);
     busy->queued -= len;
     if (len > 0)
         busy->progress_us = pirn_loop_now_us(pirn__conn_loop(conn));

@@ -207,6 +207,8 @@ void pirn__conn_take_input(struct pirn_conn *conn, uint8_t *data, size_t len)
 {
     if (len == 0)
         return;
+    if (conn->owner->config->on_frame)
+        pirn__frames_received(conn, data, len);
     struct pirn__conn_shared *shared = pirn__conn_shared(conn);
     bool nested = shared->receiving; /* opened in a callback of another, with early bytes */
     shared->receiving = true;

@@ -98,6 +98,16 @@ struct pirn__busy {
     char reason[PIRN_CLOSE_REASON_MAX];
 };
 
+/* How far the bytes of one direction have been looked at for frames. */
+struct pirn__passing {
+    uint64_t payload_left;
+    uint8_t header_len, header[PIRN_FRAME_HEADER_MAX];
+};
+
+struct pirn__frames {
+    struct pirn__passing received, sent;
+};
+
 /* All that an idle connection costs: 256 bytes with an allocator's own and the server's share. What
  * not every one has lies behind it in the same memory: see conn_memory.c. */
 struct pirn_conn {
@@ -227,6 +237,16 @@ void pirn__conn_free(struct pirn_conn *conn);
 
 /* The states of its extensions; NULL: none. */
 struct pirn_extension_state *pirn__conn_states(const struct pirn_conn *conn);
+
+/* If there is an on_frame. */
+struct pirn__frames *pirn__conn_frames(const struct pirn_conn *conn);
+
+/* ---- conn_frames.c: for on_frame, which must be there */
+
+/* Bytes have come; the first len of the pieces have left. */
+void pirn__frames_received(const struct pirn_conn *conn, const uint8_t *data, size_t len);
+void pirn__frames_sent(const struct pirn_conn *conn, const struct iovec *pieces, int count,
+                       size_t len);
 
 /* ---- conn_receive.c */
 
