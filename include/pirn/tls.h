@@ -23,6 +23,7 @@ extern "C" {
 #endif
 
 struct pirn_conn;
+struct pirn_loop;
 struct pirn_request;
 struct pirn_tls;
 
@@ -109,6 +110,51 @@ PIRN_API bool pirn_conn_tls(const struct pirn_conn *conn, struct pirn_tls_info *
 /* The same of a request, as long as it is not answered: whether to let in whom the certificate
  * names. */
 PIRN_API bool pirn_request_tls(const struct pirn_request *request, struct pirn_tls_info *info);
+
+/* ---- A session: bytes over TLS on a socket of the program's own. Connections have theirs inside;
+ * this is for what is no WebSocket, or must not be one that a library would make. It takes the
+ * place of the socket's recv and send. What differs: bytes may lie inside while the socket is not
+ * readable, and bytes that it took may not have left yet. All calls belong to the loop's thread. */
+struct pirn_tls_session;
+
+/* Begins a session on a connected, non-blocking socket, which stays the program's: to be watched,
+ * and closed after the session is freed. The role is that of tls, which may be freed before. name:
+ * clients: whom to verify, a host name (sent by SNI too) or an address; servers: NULL. Returns NULL
+ * without tls, without memory, or for a name that cannot be. Nothing is sent yet. */
+PIRN_API struct pirn_tls_session *pirn_tls_session_new(struct pirn_tls *tls, struct pirn_loop *loop,
+                                                       int fd, const char *name);
+
+/* Frees a session, at any time and before its loop; sends nothing. NULL is let be. */
+PIRN_API void pirn_tls_session_free(struct pirn_tls_session *session);
+
+/* Goes on with the handshake, at first beginning it: 1 when it is done, 0 when it waits for the
+ * socket, or an error, with which the session is of no use any more: -PIRN_E_TLS_HANDSHAKE,
+ * _TLS_CERTIFICATE, _TLS_TRUNCATED, _TLS_RECORD, _TLS_PLAIN, _MEMORY, or -PIRN_E_SYSTEM for the
+ * socket's own. */
+PIRN_API int pirn_tls_session_handshake(struct pirn_tls_session *session);
+
+/* Receive and send at most len bytes. Return how many, receive 0 when the peer has ended its side
+ * in the proper way; -PIRN_E_SYSTEM with errno EAGAIN when that would block, as it does until the
+ * handshake is done, with another errno for a failure of the socket; or errors as above. Both send
+ * what waits, if they can. */
+PIRN_API int pirn_tls_session_receive(struct pirn_tls_session *session, void *data, size_t len);
+PIRN_API int pirn_tls_session_send(struct pirn_tls_session *session, const void *data, size_t len);
+
+/* To be asked after the calls above, before the program waits: whether receive has something to
+ * give, be it an end, of which the socket does not tell; and for what to watch the socket:
+ * PIRN_READABLE, and PIRN_WRITABLE if bytes wait to leave. */
+PIRN_API bool pirn_tls_session_has_input(const struct pirn_tls_session *session);
+PIRN_API unsigned pirn_tls_session_events(const struct pirn_tls_session *session);
+
+/* Ends our side in the proper way, by close_notify, as far as the socket takes it: nothing can be
+ * sent any more. The socket stays open. */
+PIRN_API void pirn_tls_session_shutdown(struct pirn_tls_session *session);
+
+/* Why it failed, in one line, with OpenSSL's words; returns text. And what was agreed on. */
+PIRN_API const char *pirn_tls_session_text(const struct pirn_tls_session *session, char *text,
+                                           size_t cap);
+PIRN_API void pirn_tls_session_info(const struct pirn_tls_session *session,
+                                    struct pirn_tls_info *info);
 
 #ifdef __cplusplus
 }

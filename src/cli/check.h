@@ -151,6 +151,9 @@ struct check_result {
 struct check {
     struct pirn_loop *loop;
     struct check_target target;
+    struct pirn_tls *tls; /* NULL: plain */
+    const char *ca;
+    bool insecure;
     uint32_t timeout_ms;
     struct args_list urls, only;
     bool json, verbose, help;
@@ -163,7 +166,7 @@ struct check {
     size_t printed;                            /* cases that are */
 };
 
-enum check_phase { CHECK_CONNECTING, CHECK_HEAD, CHECK_FRAMES, CHECK_DONE };
+enum check_phase { CHECK_CONNECTING, CHECK_TLS, CHECK_HEAD, CHECK_FRAMES, CHECK_DONE };
 
 struct check_run {
     struct check *check;
@@ -171,6 +174,7 @@ struct check_run {
     struct check_result *result;
     void (*done)(struct check_run *run);
     struct pirn_watch watch;
+    struct pirn_tls_session *tls; /* NULL: plain */
     struct pirn_timer timer;
     enum check_phase phase;
     char key[25];
@@ -204,6 +208,19 @@ struct check_run {
 struct check_run *check_run_new(struct check *check, const struct check_case *kase,
                                 struct check_result *result, void (*done)(struct check_run *));
 void check_run_free(struct check_run *run);
+
+/* The connection of a case, plain or over TLS. open, as soon as TCP is connected: 1 when bytes can
+ * pass, 0 when it waits, -1 for a failure. receive and send are as recv(2) and send(2); has_input:
+ * there is something to receive of which the socket does not tell. end: our direction. error: what
+ * errno means here. */
+int check_wire_open(struct check_run *run);
+ssize_t check_wire_receive(struct check_run *run, void *data, size_t len);
+ssize_t check_wire_send(struct check_run *run, const void *data, size_t len);
+bool check_wire_has_input(const struct check_run *run);
+unsigned check_wire_events(const struct check_run *run);
+void check_wire_end(struct check_run *run);
+void check_wire_close(struct check_run *run);
+const char *check_wire_error(const struct check_run *run, char *text, size_t cap);
 
 /* Notes what the server did, as part of a line. */
 void check_log(struct check_run *run, const char *format, ...)

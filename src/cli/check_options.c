@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "cli.h"
+#include "target.h"
 
 #define DEFAULT_TIMEOUT_MS 2000
 #define AT(field)          offsetof(struct check, field)
@@ -28,9 +29,9 @@ const char cli_check_help[] =
     "      --only ID          these cases only; ID may end in '*'; may be given several times\n"
     "      --timeout SECONDS  how long a case waits for what must come (2)\n"
     "      --json             a record for each case and one for the sum, one a line\n"
+    "  -k, --insecure         of wss: verify no certificate\n"
+    "      --ca FILE          trust these CAs in place of the system's\n"
     "  -v, --verbose          print what was sent too\n"
-    "\n"
-    "There is no TLS: for wss see pirn(1).\n"
     "\n"
     "Exit status: 0; 1 if a MUST is violated, or the server vanishes; 2 if there is no\n"
     "WebSocket to test, or an option is not understood.\n";
@@ -41,6 +42,8 @@ static const struct args_option table[] = {
     {"--subprotocol", NULL, args_text, AT(target.subprotocol), "a name"},
     {"--only", NULL, args_list, AT(only), "the name of a case, such as 'utf8-*'"},
     {"--timeout", NULL, args_seconds, AT(timeout_ms), "a number of seconds"},
+    {"--insecure", "-k", args_flag, AT(insecure), NULL},
+    {"--ca", NULL, args_text, AT(ca), "a file of CAs in PEM"},
     {"--json", NULL, args_flag, AT(json), NULL},
     {"--verbose", "-v", args_flag, AT(verbose), NULL},
     {"--help", "-h", args_flag, AT(help), NULL},
@@ -113,6 +116,21 @@ static bool find_host(struct check_target *target)
     return true;
 }
 
+static bool find_tls(struct check *check)
+{
+    const struct pirn_tls_config config = {.ca.file = check->ca, .insecure = check->insecure};
+    char error[512];
+    if (check->insecure && check->ca)
+        return complain(NULL, "--insecure and --ca exclude each other");
+    if (!check->target.url.secure)
+        return true;
+    if (!target_tls(&check->tls, &config, error, sizeof error))
+        return complain(NULL, error);
+    if (!check->tls)
+        check->tls = pirn_tls_new(PIRN_CLIENT, NULL, error, sizeof error);
+    return check->tls || complain(NULL, error);
+}
+
 static bool headers_are_good(const struct check_target *target)
 {
     for (size_t i = 0; i < target->headers.count; i++) {
@@ -140,15 +158,13 @@ bool check_options_read(struct check *check, int argc, char **argv)
     target->url_text = check->urls.count ? check->urls.items[0] : "ws://localhost/";
     if (pirn_url_parse(&target->url, pirn_cstr(target->url_text)) < 0)
         return complain(target->url_text, "not a WebSocket URL");
-    if (target->url.secure)
-        return complain(target->url_text,
-                        "there is no TLS here; let a program such as socat do it, see pirn(1)");
-    return headers_are_good(target) && only_what_exists(check) &&
+    return headers_are_good(target) && only_what_exists(check) && find_tls(check) &&
            (target->unix_path ? find_unix(target) : find_host(target));
 }
 
 void check_options_release(struct check *check)
 {
+    pirn_tls_free(check->tls);
     free(check->target.headers.items);
     free(check->urls.items);
     free(check->only.items);

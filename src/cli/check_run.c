@@ -21,8 +21,7 @@ static void finish(struct check_run *run)
     run->phase = CHECK_DONE;
     pirn_loop_unwatch(run->check->loop, &run->watch);
     pirn_timer_stop(run->check->loop, &run->timer);
-    if (run->watch.fd >= 0)
-        close(run->watch.fd);
+    check_wire_close(run);
     check_judge(run);
     run->done(run);
 }
@@ -38,6 +37,10 @@ static void timed_out(struct pirn_loop *loop, struct pirn_timer *timer)
     struct check_run *run = (void *)((char *)timer - offsetof(struct check_run, timer));
     (void)loop;
     run->timed_out = true;
+    if (run->phase < CHECK_HEAD && !run->script.broken && !run->connect_failed) {
+        run->connect_failed = true;
+        check_log(run, "cannot connect: no %s", run->phase == CHECK_TLS ? "TLS" : "answer");
+    }
     finish(run);
 }
 
@@ -87,8 +90,9 @@ static size_t next_stop(const struct check_run *run)
 
 static void rewatch(struct check_run *run)
 {
-    unsigned events = PIRN_READABLE;
-    if (run->phase == CHECK_CONNECTING || run->sent < next_stop(run))
+    unsigned events = check_wire_events(run);
+    bool shaking = run->phase == CHECK_TLS;
+    if (run->phase == CHECK_CONNECTING || (!shaking && run->sent < next_stop(run)))
         events |= PIRN_WRITABLE;
     pirn_loop_rewatch(run->check->loop, &run->watch, events);
 }
@@ -101,7 +105,7 @@ static void send_more(struct check_run *run)
         count = 1;
     if (count == 0)
         return;
-    ssize_t sent = send(run->watch.fd, run->script.bytes.data + run->sent, count, MSG_NOSIGNAL);
+    ssize_t sent = check_wire_send(run, run->script.bytes.data + run->sent, count);
     if (sent > 0) {
         run->sent += (size_t)sent;
     } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
@@ -114,7 +118,7 @@ static void end_direction(struct check_run *run)
 {
     if (run->script.half_close && run->sent == run->script.bytes.len) {
         run->script.half_close = false;
-        shutdown(run->watch.fd, SHUT_WR);
+        check_wire_end(run);
     }
 }
 
@@ -125,7 +129,7 @@ static void answer_close(struct check_run *run)
     run->answered_close = true;
     if (run->kase->see == SEE_CLOSED || run->kase->see == SEE_ENDED)
         return; /* it was sent already */
-    ssize_t ignored = send(run->watch.fd, frame, 6, MSG_NOSIGNAL);
+    ssize_t ignored = check_wire_send(run, frame, 6);
     (void)ignored;
 }
 
@@ -173,7 +177,8 @@ static void receive_head(struct check_run *run, const uint8_t *data, size_t len)
 static void receive(struct check_run *run)
 {
     uint8_t bytes[16384];
-    ssize_t got = recv(run->watch.fd, bytes, sizeof bytes, 0);
+    char text[CHECK_TEXT_CAP];
+    ssize_t got = check_wire_receive(run, bytes, sizeof bytes);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got > 0 && run->phase == CHECK_FRAMES)
@@ -184,7 +189,7 @@ static void receive(struct check_run *run)
     if (got == 0)
         check_log(run, "end");
     else if (got < 0)
-        check_log(run, "%s", errno == ECONNRESET ? "reset" : strerror(errno));
+        check_log(run, "%s", check_wire_error(run, text, sizeof text));
     if (run->has_close && !run->answered_close)
         answer_close(run);
     if (run->any_pong && run->stops_passed < run->script.stop_count) {
@@ -193,16 +198,24 @@ static void receive(struct check_run *run)
     }
 }
 
+/* Whether bytes of the case can pass. */
 static bool connected(struct check_run *run)
 {
-    int error = 0;
+    char text[CHECK_TEXT_CAP];
+    int error = 0, open = -1;
     socklen_t len = sizeof error;
-    getsockopt(run->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len);
-    run->phase = CHECK_HEAD;
-    if (error == 0)
+    if (run->phase > CHECK_TLS)
         return true;
+    if (run->phase == CHECK_CONNECTING)
+        getsockopt(run->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    errno = error;
+    if (error == 0)
+        open = check_wire_open(run);
+    run->phase = open > 0 ? CHECK_HEAD : CHECK_TLS;
+    if (open >= 0)
+        return open > 0;
     run->connect_failed = run->ended = true;
-    check_log(run, "cannot connect: %s", strerror(error));
+    check_log(run, "cannot connect: %s", check_wire_error(run, text, sizeof text));
     return false;
 }
 
@@ -210,9 +223,11 @@ static void ready(struct pirn_loop *loop, struct pirn_watch *watch, unsigned eve
 {
     struct check_run *run = (void *)((char *)watch - offsetof(struct check_run, watch));
     (void)loop;
-    if (run->phase != CHECK_CONNECTING || connected(run)) {
-        if (events & (PIRN_READABLE | PIRN_HANGUP))
-            receive(run);
+    if (connected(run)) {
+        if (run->tls || events & (PIRN_READABLE | PIRN_HANGUP))
+            do
+                receive(run);
+            while (!run->ended && check_wire_has_input(run));
         if (!run->ended)
             send_more(run);
         end_direction(run);

@@ -410,7 +410,7 @@ static void put_host(struct check_script *script, const struct check_target *tar
     put_bytes(script, url->host.data, url->host.len);
     put_text(script, url->ipv6 ? "]" : "");
     snprintf(port, sizeof port, ":%u", url->port);
-    put_text(script, url->port == 80 ? "" : port);
+    put_text(script, url->port == (url->secure ? 443 : 80) ? "" : port);
 }
 
 static void put_target(struct check_script *script, struct pirn_str target)

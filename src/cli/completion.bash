@@ -79,11 +79,11 @@ _pirn_check()
 {
     local cur=$1 previous=$2
     case $previous in
-        --unix) _pirn_paths -f "$cur" ;;
+        --unix | --ca) _pirn_paths -f "$cur" ;;
         --header | -H | --subprotocol | --only | --timeout) COMPREPLY=() ;;
         *)
-            _pirn_words "--unix --header --subprotocol --only --timeout --json --verbose --help" \
-                "$cur"
+            _pirn_words "--unix --header --subprotocol --only --timeout --insecure --ca --json \
+                --verbose --help" "$cur"
             ;;
     esac
 }

@@ -22,6 +22,7 @@ server.on('connection', socket => {
         else socket.send(data, { binary });
     });
     socket.on('pong', data => socket.send(`pong ${data}`));
+    socket.on('error', error => console.log(`error ${error.message}`));
     socket.on('close', (code, reason) => console.log(`closed ${code} ${reason}`));
 });
 process.on('SIGTERM', () => process.exit(0));

@@ -3,13 +3,22 @@
 
 import json
 import os
+import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from serving import PATIENCE, PIRN, Server
+from fronts import has_tls, make_certificates
+from serving import PATIENCE, PIRN, SANITIZED, Process, Server
 from wrong_server import WrongServer
+
+HERE = pathlib.Path(__file__).parent
+WS = (HERE / "node_modules/ws").exists() and shutil.which("node") and HERE / "obeying.mjs"
+
+# Cases of all kinds, that npm ws passes.
+SOME = "open*,mask*,fragments*,control*,ping*,utf8-lone*,close-1*,deflate-text*"
 
 # RFC 9112 wants an empty line before a request ignored; ours is strict about that on purpose.
 KNOWN = {"open-empty-line"}
@@ -74,6 +83,10 @@ def check_json(url, *options):
     return status, {case["id"]: case for case in cases}, summary
 
 
+def judged(cases):
+    return {id: case for id, case in cases.items() if case["verdict"] != "not judged"}
+
+
 def only(patterns):
     return [f"--only={pattern}" for pattern in patterns.split(",")]
 
@@ -97,10 +110,10 @@ class Check(unittest.TestCase):
         self.assertEqual((summary["cases"], summary["echoes"]), (len(cases), True))
         if compresses():
             self.assertEqual(summary["not_judged"], 0)
-        judged = {id: case for id, case in cases.items() if case["verdict"] != "not judged"}
-        self.assertEqual(summary["not_judged"], len(cases) - len(judged))
-        self.assert_clean(judged, KNOWN)
-        self.assertEqual(summary["ok"], len(judged) - len(KNOWN))
+        count = len(judged(cases))
+        self.assertEqual(summary["not_judged"], len(cases) - count)
+        self.assert_clean(judged(cases), KNOWN)
+        self.assertEqual(summary["ok"], count - len(KNOWN))
         self.assertEqual(summary["violated"], {"MUST": 0, "SHOULD": len(KNOWN)})
 
     def test_serve_without_deflate_on_a_unix_socket(self):
@@ -160,7 +173,7 @@ class Check(unittest.TestCase):
     def test_usage(self):
         for options, complaint in [
             ((), "wants a URL"),
-            (("wss://localhost/",), "there is no TLS here"),
+            (("-k", "--ca=x", "wss://localhost/"), "exclude each other"),
             (("gopher://localhost/",), "not a WebSocket URL"),
             (("--only=bogus", "ws://localhost/"), "no such case"),
             (("-H", "bogus", "ws://localhost/"), "not a header"),
@@ -171,6 +184,58 @@ class Check(unittest.TestCase):
             self.assertEqual((status, output), (2, ""), options)
             self.assertIn(complaint, complaints)
         self.assertIn("usage: pirn check", check("--help")[1])
+
+
+@unittest.skipUnless(has_tls(), "built without TLS")
+class Secure(unittest.TestCase):
+    assert_clean = Check.assert_clean
+
+    @classmethod
+    def setUpClass(cls):
+        cls.holder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.holder.cleanup)
+        make_certificates(cls.holder.name)
+        cls.ca, cls.cert, cls.key = (
+            os.path.join(cls.holder.name, name)
+            for name in ("ca.pem", "localhost.pem", "localhost.key")
+        )
+
+    def test_serve(self):
+        some = only(SOME) if SANITIZED else []
+        with Server("--quiet", "--cert", self.cert, "--key", self.key) as server:
+            status, cases, summary = check_json(
+                server.url, "--timeout=10", "--ca", self.ca, *some
+            )
+            self.assertEqual((status, summary["echoes"]), (0, True))
+            self.assert_clean(judged(cases), KNOWN & set(cases))
+            status, cases, _ = check_json(server.url, "-k", *only("ping*"))
+            self.assertEqual(status, 0)
+            self.assert_clean(judged(cases))
+            status, _, complaints = check(server.url)
+            self.assertEqual(status, 2)
+            self.assertIn("cannot connect: certificate verify failed", complaints)
+            self.assertEqual(check(server.url.replace("wss:", "ws:"))[0], 2)
+
+    def test_ws(self):
+        if not WS:
+            self.skipTest("no ws")
+        with Process("node", WS, self.cert, self.key) as server:
+            url = f"wss://127.0.0.1:{server.ready.rpartition(' ')[2]}/"
+            status, cases, summary = check_json(
+                url, "--timeout=10", "--ca", self.ca, *only(SOME)
+            )
+        self.assertEqual((status, summary["echoes"]), (0, True), cases)
+        self.assertGreater(len(judged(cases)), 40)
+
+    def test_plain_servers(self):
+        for plain, seconds, complaint in (
+            (Server("--quiet"), PATIENCE, "wrong version"), (WrongServer(), 0.1, "no TLS"),
+        ):  # fmt: skip
+            with plain:
+                url = plain.url.replace("ws:", "wss:")
+                status, _, complaints = check("-k", f"--timeout={seconds}", url)
+                self.assertEqual(status, 2)
+                self.assertIn(f"cannot connect: {complaint}", complaints)
 
 
 if __name__ == "__main__":
