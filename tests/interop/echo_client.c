@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t sizes[] = {0,     1,     125,   126,    127,     1000,   4096,
-                               65535, 65536, 65537, 200000, 1 << 20, 3000000};
+static const size_t sizes[] = {0,    1,     125,   126,   127,    1000,
+                               4096, 65535, 65536, 65537, 200000, 1500000};
 enum { SIZES = sizeof sizes / sizeof *sizes };
+
+/* Behind so many bytes a message repeats itself: peers take seconds to compress what does not. */
+enum { FRESH = 100000, PERIOD = 5003 };
 
 static struct {
     unsigned sent, received, count; /* messages */
@@ -30,11 +33,13 @@ static enum pirn_opcode make(unsigned number)
     uint32_t state = number * 2654435761u + 1;
     enum pirn_opcode type = number % 2 ? PIRN_TEXT : PIRN_BINARY;
     talk.len = number < 2 * SIZES ? sizes[number / 2] : number % 3000;
-    for (size_t i = 0; i < talk.len; i++) {
+    for (size_t i = 0; i < talk.len && i < FRESH; i++) {
         state = state * 1664525 + 1013904223;
         uint8_t byte = (uint8_t)(state >> 24);
-        talk.data[i] = (char)(type == PIRN_TEXT ? 'a' + byte % 4 : i % 64 < 32 ? byte : 0);
+        talk.data[i] = (char)(type == PIRN_TEXT ? 'a' + byte % 16 : i % 64 < 32 ? byte : 0);
     }
+    for (size_t i = FRESH; i < talk.len; i++)
+        talk.data[i] = talk.data[i - PERIOD];
     return type;
 }
 
