@@ -100,8 +100,8 @@ NGINX_TLS_BEHIND = """
 class Nginx(Front):
     """It listens before it runs: on a socket that it inherits, as from a former self."""
 
-    def __init__(self, folder, backend, settings="", tls=False):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+    def __init__(self, folder, backend, settings="", tls=False, listener=None):
+        with listener or socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
             settings += NGINX_TLS if tls else ""
             settings += NGINX_TLS_BEHIND if backend.startswith("https:") else ""

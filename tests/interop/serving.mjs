@@ -28,11 +28,14 @@ export async function start(program, ...options) {
     const lines = createInterface({ input: child.stdout });
     const [ready] = await Promise.race([once(lines, 'line'), exit.then(() => [complaint])]);
     const url = ready.replace('listening on ', '');
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    exit.then(() => process.off('exit', kill));
     return {
         url,
         port: Number(new URL(url).port),
         signal: name => child.kill(name ?? 'SIGTERM'),
+        write: text => child.stdin.write(text),
         async end() {
             child.kill('SIGTERM');
             const [status] = await exit;

@@ -2,16 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { run, skip } from './serving.mjs';
+import { launch } from './chromium.mjs';
+import { run } from './serving.mjs';
 
-const { chromium } = await import('playwright-core')
-    .catch(() => skip('no playwright-core; see tools/setup'));
-const browsers = ['chromium', 'chromium-browser', 'google-chrome'];
-const executablePath = browsers.map(name => '/usr/bin/' + name).find(existsSync)
-    ?? skip('no chromium');
 const program = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'examples/chat');
 const folder = path.resolve(process.env.PIRN_SOURCE_DIR ?? '.', 'examples');
 
@@ -39,7 +34,7 @@ await run({
         process.once('exit', () => chat.kill('SIGKILL'));
         const [ready] = await once(createInterface({ input: chat.stdout }), 'line');
         const url = ready.replace('listening on ws:', 'http:') + 'chat.html';
-        const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+        const browser = await launch();
         const ada = await come(browser, url, 'Ada & Co.');
         const bob = await come(browser, url, 'Bjørn');
         await hears(ada, 'Bjørn has come');

@@ -1,19 +1,12 @@
 // js/pirn.js in pages of headless Chromium against `pirn serve`.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { run, serve, skip } from './serving.mjs';
+import { launch } from './chromium.mjs';
+import { run, serve } from './serving.mjs';
 
-const { chromium } = await import('playwright-core')
-    .catch(() => skip('no playwright-core; see tools/setup'));
-const browsers = ['chromium', 'chromium-browser', 'google-chrome'];
-const executablePath = browsers.map(name => '/usr/bin/' + name).find(existsSync)
-    ?? skip('no chromium');
 
-const browser = await chromium.launch({
-    executablePath,
+const browser = await launch({
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync',
-        '--enable-features=BackForwardCache']
+    args: ['--enable-features=BackForwardCache']
 });
 
 // Opens a page of the server with a socket to it, and a record of what happens at the socket.

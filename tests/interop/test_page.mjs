@@ -1,22 +1,13 @@
 // The page of `pirn serve` in headless Chromium, used as people use it. Leaves screenshots in
 // the folder screenshots of the build.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { run, serve, skip } from './serving.mjs';
+import { launch } from './chromium.mjs';
+import { run, serve } from './serving.mjs';
 
-const { chromium } = await import('playwright-core')
-    .catch(() => skip('no playwright-core; see tools/setup'));
-const browsers = ['chromium', 'chromium-browser', 'google-chrome'];
-const executablePath = browsers.map(name => '/usr/bin/' + name).find(existsSync)
-    ?? skip('no chromium');
 const screenshots = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'screenshots');
 
-const browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync', '--no-first-run']
-});
+const browser = await launch();
 
 // Calls test with a page that is open on a server, and expects the page to have had no trouble
 // and to have asked nobody else for anything.
@@ -39,7 +30,7 @@ async function withPage(test, { options = [], crashes = false, before, ...contex
         await state(page, 'open');
         await test(page, server);
         // Chromium tells its console of each address that does not answer.
-        const refusals = crashes ? /ERR_CONNECTION_REFUSED/ : /(?!)/;
+        const refusals = crashes ? /ERR_CONNECTION_(REFUSED|RESET)/ : /(?!)/;
         assert.deepEqual(troubles.filter(each => !refusals.test(each)), []);
     } finally {
         await visit.close();
