@@ -427,6 +427,36 @@ static void answers_it_once(void **state)
     finish();
 }
 
+static bool lucky;
+
+static bool random_or_not(void *context, void *out, size_t len)
+{
+    (void)context;
+    memset(out, 0x5a, len);
+    return lucky;
+}
+
+/* Without random bytes there is no answer (C12), which is no fault of the server's. */
+static void answers_need_randomness(void **state)
+{
+    (void)state;
+    if (!pirn_tls_available()) /* whose hash functions Digest takes */
+        skip();
+    stage.loop_config.random = random_or_not;
+    lucky = true;
+    begin();
+    struct pirn_client_config config = guest_config("/");
+    config.user = "ada";
+    config.password = "lovelace";
+    config.digest_only = true;
+    ask(&config);
+    lucky = false;
+    script_send("HTTP/1.1 401 No\r\n" DIGEST "\r\n");
+    guest_expect_failure(PIRN_LAYER_APPLICATION, PIRN_E_RANDOM,
+                         "application: random source failed");
+    finish();
+}
+
 /* Challenges that are not for the password: none there, another origin, Basic where it must not. */
 static void answers_no_other(void **state)
 {
@@ -596,6 +626,7 @@ int main(void)
         GUEST_TEST(jar),
         GUEST_TEST(answers_a_challenge),
         GUEST_TEST(answers_it_once),
+        GUEST_TEST(answers_need_randomness),
         GUEST_TEST(answers_no_other),
         GUEST_TEST(through_a_proxy),
         GUEST_TEST(refused_by_a_proxy),

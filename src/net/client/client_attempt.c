@@ -268,19 +268,15 @@ void pirn__client_begin(struct pirn_client *client)
 
 /* ---- TLS */
 
-static void fail_tls(struct pirn_client *client, enum pirn_error error, const char *text)
-{
-    pirn__client_fail(client, &(struct pirn__client_fault){
-                                  .layer = PIRN_LAYER_TLS, .error = error, .text = text});
-}
-
 static void start_tls(struct pirn_client *client)
 {
     char text[PIRN__CLIENT_TEXT_CAP] = "", name[PIRN__DIAL_HOST_MAX + 1];
     if (!client->context)
         client->context = pirn_tls_new(PIRN_CLIENT, NULL, text, sizeof text);
     if (!client->context) {
-        fail_tls(client, PIRN_E_TLS_CONFIG, text);
+        pirn__client_fail(client, &(struct pirn__client_fault){.layer = PIRN_LAYER_TLS,
+                                                               .error = PIRN_E_TLS_CONFIG,
+                                                               .text = text});
         return;
     }
     snprintf(name, sizeof name, "%.*s", (int)client->target.host.len, client->target.host.data);
@@ -298,17 +294,13 @@ static void start_tls(struct pirn_client *client)
 
 static void shake_hands(struct pirn_client *client)
 {
-    char text[PIRN__CLIENT_TEXT_CAP];
     int result = pirn__tls_handshake(client->tls);
     if (result > 0)
         start_handshake(client);
     else if (result == 0)
         wait_for(client, PIRN__CLIENT_TLS, pirn__tls_events(client->tls));
-    else if (pirn__tls_error(client->tls) == PIRN_E_SYSTEM)
-        pirn__client_fail_socket(client, "during the TLS handshake");
     else
-        fail_tls(client, pirn__tls_error(client->tls),
-                 pirn__tls_text(client->tls, text, sizeof text));
+        pirn__client_fail_socket(client, "during the TLS handshake");
 }
 
 /* ---- the opening handshake */

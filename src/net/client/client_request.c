@@ -112,15 +112,17 @@ static bool may_answer(const struct pirn_client *client,
            (client->answers == 0 || (client->answers == 1 && challenge->stale));
 }
 
-bool pirn__client_answer(struct pirn_client *client)
+int pirn__client_answer(struct pirn_client *client)
 {
     struct pirn__client_bytes room = {.data = NULL};
     char cnonce[PIRN__CNONCE_CAP];
     struct credentials with;
     struct digest digest;
     if (pirn_auth_choose(&client->head, PIRN_STR("WWW-Authenticate"), &digest.challenge) < 0 ||
-        !may_answer(client, &digest.challenge) || !pirn__cnonce(pirn__client_loop(client), cnonce))
-        return false;
+        !may_answer(client, &digest.challenge))
+        return 0;
+    if (!pirn__cnonce(pirn__client_loop(client), cnonce))
+        return -PIRN_E_RANDOM;
     int result = find_credentials(client, &with, &room);
     digest.with = (struct pirn_auth_answer){.user = with.user,
                                             .password = with.password,
@@ -133,7 +135,7 @@ bool pirn__client_answer(struct pirn_client *client)
         result = fill(client, &client->authorization, write_digest, &digest);
     pirn__client_drop(client, &room);
     client->answers += result > 0;
-    return result > 0;
+    return result > 0 || result == -PIRN_E_MEMORY ? result : 0;
 }
 
 /* ---- cookies */

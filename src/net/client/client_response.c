@@ -39,20 +39,6 @@ static void fail_ended(struct pirn_client *client)
                     : "connection ended before a response");
 }
 
-/* TLS that breaks off, or that was no TLS. */
-static void fail_receive(struct pirn_client *client)
-{
-    char text[PIRN__CLIENT_TEXT_CAP];
-    if (!client->tls || pirn__tls_error(client->tls) == PIRN_E_SYSTEM) {
-        pirn__client_fail_socket(client, "during the opening handshake");
-        return;
-    }
-    pirn__client_fail(client, &(struct pirn__client_fault){
-                                  .layer = PIRN_LAYER_TLS,
-                                  .error = pirn__tls_error(client->tls),
-                                  .text = pirn__tls_text(client->tls, text, sizeof text)});
-}
-
 /* ---- another request */
 
 /* Begins anew with the target as it is now. */
@@ -190,20 +176,28 @@ static bool keep_cookies(struct pirn_client *client)
                                                         &client->head, (int64_t)time(NULL)) >= 0;
 }
 
+/* Whether that was all: the challenge of a 401 was answered, or could have been. */
+static bool answer(struct pirn_client *client)
+{
+    int result = client->head.status == 401 ? pirn__client_answer(client) : 0;
+    if (result > 0)
+        ask_again(client, PIRN_STEP_ANSWER, 401);
+    else if (result < 0)
+        pirn__client_fail_plainly(client, PIRN_LAYER_APPLICATION, result);
+    return result != 0;
+}
+
 static void judge(struct pirn_client *client)
 {
-    int status = client->head.status;
     if (client->config.on_response)
         client->config.on_response(client, &client->head);
     if (!pirn__client_goes_on(client))
         return;
     if (!keep_cookies(client))
         pirn__client_fail_plainly(client, PIRN_LAYER_APPLICATION, PIRN_E_MEMORY);
-    else if (is_redirect(status) && client->now.max_redirects > 0)
+    else if (is_redirect(client->head.status) && client->now.max_redirects > 0)
         redirect(client);
-    else if (status == 401 && pirn__client_answer(client))
-        ask_again(client, PIRN_STEP_ANSWER, status);
-    else
+    else if (!answer(client))
         take_handshake(client);
 }
 
@@ -265,7 +259,7 @@ static bool receive(struct pirn_client *client)
     if (n == 0)
         fail_ended(client);
     else if (n < 0 && !pirn__socket_would_block())
-        fail_receive(client);
+        pirn__client_fail_socket(client, "during the opening handshake");
     response->len += n > 0 ? (size_t)n : 0;
     return n > 0;
 }

@@ -138,10 +138,28 @@ void pirn__client_fail_plainly(struct pirn_client *client, enum pirn_layer layer
     pirn__client_fail(client, &fault);
 }
 
+static void fail_session(struct pirn_client *client)
+{
+    char text[PIRN__CLIENT_TEXT_CAP];
+    enum pirn_error error = pirn__tls_error(client->tls);
+    if (error == PIRN_E_MEMORY) {
+        pirn__client_fail_plainly(client, PIRN_LAYER_APPLICATION, PIRN_E_MEMORY);
+        return;
+    }
+    pirn__client_fail(client, &(struct pirn__client_fault){
+                                  .layer = PIRN_LAYER_TLS,
+                                  .error = error,
+                                  .text = pirn__tls_text(client->tls, text, sizeof text)});
+}
+
 void pirn__client_fail_socket(struct pirn_client *client, const char *when)
 {
     char number[32], text[128];
     int error = errno;
+    if (client->tls && pirn__tls_error(client->tls) != PIRN_E_SYSTEM) {
+        fail_session(client);
+        return;
+    }
     snprintf(text, sizeof text, "%s %s", pirn__line_system_error(error, number, sizeof number),
              when);
     pirn__client_fail(client, &(struct pirn__client_fault){.layer = PIRN_LAYER_TCP,

@@ -184,8 +184,9 @@ bool pirn__client_offers(const struct pirn_client *client, struct pirn_str name)
 /* Whether what is secret may be sent to the target. */
 bool pirn__client_trusts(const struct pirn_client *client);
 
-/* Answers a 401 with client->authorization for the next request; false if it cannot. */
-bool pirn__client_answer(struct pirn_client *client);
+/* Answers a 401 with client->authorization for the next request. Returns above 0; 0 if there is no
+ * answer to it; -PIRN_E_MEMORY or -PIRN_E_RANDOM. */
+int pirn__client_answer(struct pirn_client *client);
 
 /* ---- client_response.c */
 
@@ -206,7 +207,9 @@ struct pirn__client_fault {
 /* The attempt has failed: tells so, and waits for the next or ends. */
 void pirn__client_fail(struct pirn_client *client, const struct pirn__client_fault *fault);
 
-/* The same, with the error's own text; and with what errno says. */
+/* The same, with the error's own text; and with what errno says, or the TLS session over the
+ * socket.
+ */
 void pirn__client_fail_plainly(struct pirn_client *client, enum pirn_layer layer, int error);
 void pirn__client_fail_socket(struct pirn_client *client, const char *when);
 
