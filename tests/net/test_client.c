@@ -1,6 +1,7 @@
 /* A client and our own server: opening, talking, closing, and what it tells of that. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,6 +119,61 @@ static void no_random_bytes(void **state)
     guest_expect_failure(PIRN_LAYER_APPLICATION, PIRN_E_RANDOM,
                          "application: random source failed");
     finish();
+}
+
+/* How far counts of 256 values are from being alike; about 255, and in a million cases once over
+ * 380 or below 155. */
+static void expect_evenly(const unsigned counts[256], unsigned all)
+{
+    double expected = all / 256.0, sum = 0;
+    for (int i = 0; i < 256; i++)
+        sum += (counts[i] - expected) * (counts[i] - expected) / expected;
+    if (sum < 130 || sum > 420) /* 5.5 and 7.3 standard deviations away */
+        fail_msg("chi-square of a byte: %g", sum);
+}
+
+/* The masks on the wire: each its own, each byte of them, and of what is between one and the next,
+ * evenly spread (C12). */
+static void masks_are_random(void **state)
+{
+    (void)state;
+    enum { BATCH = 4096, FRAME = 7 };
+    static uint8_t frames[BATCH * FRAME];
+    static unsigned bytes[4][256], changes[4][256];
+    unsigned all = getenv("PIRN_SANITIZE") ? 1u << 17 : 1u << 20, same = 0;
+    uint8_t last[4] = {0};
+    begin();
+    script_listen();
+    struct pirn_client_config config = guest_config("/");
+    guest_open(&config);
+    script_accept();
+    script_await_request();
+    script_send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Accept: ~\r\n\r\n");
+    AWAIT(guest.told.opens == 1);
+    for (unsigned sent = 0; sent < all; sent += BATCH) {
+        for (int i = 0; i < BATCH; i++)
+            assert_int_equal(pirn_client_send(guest.client, PIRN_BINARY, "x", 1), 0);
+        script_await_bytes(frames, sizeof frames);
+        for (const uint8_t *frame = frames; frame < frames + sizeof frames; frame += FRAME) {
+            assert_memory_equal(frame, "\x82\x81", 2);
+            assert_int_equal(frame[6], 'x' ^ frame[2]);
+            same += memcmp(last, frame + 2, 4) == 0;
+            for (int i = 0; i < 4; i++) {
+                bytes[i][frame[2 + i]]++;
+                changes[i][(uint8_t)(frame[2 + i] - last[i])]++;
+                last[i] = frame[2 + i];
+            }
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        expect_evenly(bytes[i], all);
+        expect_evenly(changes[i], all);
+    }
+    assert_true(same < 3);
+    guest_close();
+    script_close();
+    stage_close();
 }
 
 static unsigned signals;
@@ -239,6 +295,7 @@ int main(void)
         GUEST_TEST(opens_talks_and_closes),
         GUEST_TEST(over_a_unix_socket),
         GUEST_TEST(no_random_bytes),
+        GUEST_TEST(masks_are_random),
         GUEST_TEST(no_signal),
         GUEST_TEST(forks),
         GUEST_TEST(a_peer_that_stays),

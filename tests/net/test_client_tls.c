@@ -1,7 +1,11 @@
 /* wss: what a client makes of good and bad certificates, and of servers that speak no TLS (S16). */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "certificates.h"
 #include "guest.h"
@@ -232,6 +236,92 @@ static void ends_at_close_notify(void **state)
     }
 }
 
+/* ---- lost */
+
+#define S101                                                                                       \
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
+    "Sec-WebSocket-Accept: ~\r\n\r\n"
+
+/* The script speaks TLS with a client, and has its request. */
+static void meet(const struct pirn_client_config *config)
+{
+    guest_open(config);
+    script_accept();
+    script_secure(server_tls);
+    script_await_request();
+}
+
+/* TCP ends without close_notify: somebody may have cut off what was still to come. */
+static void a_truncated_stream_is_told(void **state)
+{
+    (void)state;
+    static const char cause[] = "tls: unexpected eof while reading";
+    certificates_loop();
+    begin("localhost");
+    script_listen();
+    struct pirn_client_config config = secure("127.0.0.1");
+    for (int sent = 0; sent < 3; sent++) {
+        meet(&config);
+        script_send(sent == 0 ? "" : sent == 1 ? "HTTP/1.1 101 Swi" : S101);
+        if (sent < 2) {
+            script_drop();
+            guest_expect_failure(PIRN_LAYER_TLS, PIRN_E_TLS_TRUNCATED, cause);
+        } else {
+            AWAIT(guest.told.opens == 1);
+            script_send_bytes("\x81\x05hel", 5);
+            script_drop();
+            AWAIT(guest.told.closes == 1);
+            assert_int_equal(guest.told.close.code, PIRN_CLOSE_ABNORMAL);
+            assert_int_equal(guest.told.close.layer, PIRN_LAYER_TLS);
+            assert_int_equal(guest.told.close.error, PIRN_E_TLS_TRUNCATED);
+            assert_string_equal(guest.told.close_text, "lost (tls): unexpected eof while reading");
+            assert_int_equal(guest.told.messages, 0);
+        }
+        guest_close();
+    }
+    finish();
+}
+
+/* A forked child that frees its copy says nothing to the server, and changes nothing of the socket
+ * that both have (S12). */
+static void a_forked_child_is_silent(void **state)
+{
+    (void)state;
+    int status = -1;
+    certificates_loop();
+    begin("localhost");
+    script_listen();
+    struct pirn_client_config config = secure("127.0.0.1");
+    meet(&config);
+    script_send(S101);
+    AWAIT(guest.told.opens == 1);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        pirn_client_free(guest.client);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "parent", 6), 0);
+    uint8_t frame[12];
+    script_await_bytes(frame, sizeof frame);
+    assert_memory_equal(frame, "\x81\x86", 2);
+    script_send_bytes("\x81\x05hello", 7);
+    AWAIT(guest.told.messages == 1);
+    assert_int_equal(pirn_client_close(guest.client, 1000, PIRN_STR("")), 0);
+    script_await_bytes(frame, 8);
+    assert_memory_equal(frame, "\x88\x82", 2);
+    script_send_bytes("\x88\x02\x03\xe8", 4);
+    pirn__tls_shutdown(script.tls);
+    script_await_end();
+    assert_int_equal(pirn__tls_error(script.tls), 0);
+    ssize_t got = -1;
+    AWAIT((got = recv(script.fd, frame, 1, MSG_DONTWAIT)) != -1 || errno != EAGAIN);
+    assert_int_equal(got, 0); /* an end, not a reset */
+    finish();
+}
+
 static void to_ws(struct pirn_request *request, void *context)
 {
     const struct pirn_header header = {PIRN_STR("Location"), PIRN_STR("ws://127.0.0.1:1/")};
@@ -293,6 +383,8 @@ int main(void)
         GUEST_TEST(no_tls_at_all),
         GUEST_TEST(too_old),
         GUEST_TEST(ends_at_close_notify),
+        GUEST_TEST(a_truncated_stream_is_told),
+        GUEST_TEST(a_forked_child_is_silent),
         GUEST_TEST(no_redirect_to_ws),
         GUEST_TEST(freed_at_each_step),
     };
