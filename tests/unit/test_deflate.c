@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "deflate_rig.h"
+#include "deflate_state.h"
 
 #define SHARED    .mode = PIRN_DEFLATE_SHARED
 #define DEDICATED .mode = PIRN_DEFLATE_DEDICATED
@@ -15,6 +16,11 @@
 
 static struct deflate_side ours, theirs;
 static struct deflate_bytes wire, got;
+
+static const struct pirn__deflate_state *inside(const struct pirn_extension_state *state)
+{
+    return (const struct pirn__deflate_state *)state;
+}
 
 /* ---- Messages: numbers of a fixed generator, text that is alike in places. */
 
@@ -123,7 +129,7 @@ static void thousands_of_messages_pass(void **state)
         seed = 5;
         begin_both(&configs[i]);
         if (theirs.state.base.own[0] >= 9 && ours.state.base.own[0] >= 9)
-            pass_both_ways(1500);
+            pass_both_ways(getenv("PIRN_SANITIZE") ? 100 : 1500);
         teardown(NULL);
     }
 }
@@ -333,8 +339,8 @@ static void parts_of_messages_interleave(void **state)
     assert_int_equal(free_streams(&ours), 7 * 6);
     assert_int_equal(free_streams(&theirs), 3);
     for (int i = 0; i < CONNECTIONS; i++) {
-        assert_null(((void **)&from[i])[2]);
-        assert_null(((void **)&to[i])[3]);
+        assert_null(inside(&from[i].base)->compressor);
+        assert_null(inside(&to[i].base)->inflater);
         deflate_bytes_free(&wires[i]);
     }
     size_t asked = ours.ledger.asked;
@@ -443,8 +449,8 @@ static void idle_connections_give_back_what_they_can(void **state)
         pass(&theirs.state.base, &ours.state.base, 4000);
         if (i % 3 == 0) {
             idle(&ours.state.base);
-            assert_null(((void **)&ours.state)[2]); /* the compressor went */
-            assert_non_null(((void **)&ours.state)[3]);
+            assert_null(inside(&ours.state.base)->compressor);
+            assert_non_null(inside(&ours.state.base)->inflater);
         }
         if (i % 7 == 0)
             idle(&theirs.state.base);
@@ -492,7 +498,7 @@ static void every_allocation_may_fail(void **state)
             int r = deflate_side_receive(&ours.state.base, wire.data, wire.len, 0, LIMIT, &got);
             assert_int_equal(r, ours.ledger.failed > sent ? -PIRN_E_MEMORY : 0);
             if (r != 0)
-                assert_null(((void **)&ours.state)[3]);
+                assert_null(inside(&ours.state.base)->inflater);
             bool all = ours.ledger.failed == 0;
             teardown(NULL);
             if (all)
@@ -506,13 +512,14 @@ static void every_allocation_may_fail(void **state)
 static void a_bomb_costs_its_limit(void **state)
 {
     (void)state;
-    enum { ZEROS = 1 << 20, TIMES = 1024, LIMITED = 1 << 20 };
+    enum { ZEROS = 1 << 20, LIMITED = 1 << 20 };
     static uint8_t zeros[ZEROS];
+    const int times = getenv("PIRN_SANITIZE") ? 64 : 1024; /* a GiB takes zlib a second to make */
     begin(&ours, 15, 15, false, false);
     begin(&theirs, 15, 15, false, false);
     deflate_side_begin(&ours.state.base);
-    for (int i = 0; i < TIMES; i++)
-        deflate_side_part(&ours.state.base, zeros, ZEROS, false, i == TIMES - 1, 65536, &wire);
+    for (int i = 0; i < times; i++)
+        deflate_side_part(&ours.state.base, zeros, ZEROS, false, i == times - 1, 65536, &wire);
     assert_true(wire.len < 12000000);
     assert_int_equal(
         deflate_side_receive(&theirs.state.base, wire.data, wire.len, 65536, LIMITED, &got),
@@ -543,11 +550,15 @@ static void no_more_is_inflated_than_there_is_room_for(void **state)
 }
 
 /* C14. Only what lies before the end of the room is looked at, so the lengths may lie. */
+/* What zlib cannot count, or, where sizes have 32 bits, nearly what they can. */
 static void lengths_beyond_32_bits_are_cut(void **state)
 {
     (void)state;
 #if SIZE_MAX > UINT32_MAX
     const size_t huge = ((size_t)1 << 32) + 3;
+#else
+    const size_t huge = SIZE_MAX - 3;
+#endif
     const struct pirn_deflate_config config = {SHARED};
     begin_both(&config);
     make_message(sizeof message, false);
@@ -566,7 +577,6 @@ static void lengths_beyond_32_bits_are_cut(void **state)
     step = (struct pirn_transform){.in = wire.data, .in_len = huge, .end = true, .out_cap = huge};
     assert_int_equal(ours.deflate.extension.receive(&ours.state.base, &step), 0);
     assert_true(step.out_len == ours.room_bytes && step.in_len > huge - wire.len);
-#endif
 }
 
 int main(void)
