@@ -1,7 +1,7 @@
 /* A client for servers that echo: sends messages of many sizes, text and binary, in fragments too,
  * checks what comes back, and closes. For tests with servers of others.
  *
- *     echo_client URL [off|shared|dedicated [SUBPROTOCOL [COUNT [CA [CODE]]]]]
+ *     echo_client URL [off|shared|dedicated[:BITS] [SUBPROTOCOL [COUNT [CA [CODE]]]]]
  *
  * "" is no SUBPROTOCOL, and no CA. Closes with CODE, or 1000. Prints what was agreed on, and how it
  * ended.
@@ -89,11 +89,16 @@ static void on_end(struct pirn_client *client, const struct pirn_close_info *inf
     printf("%u messages, %s\n", talk.received, info->text);
 }
 
-static enum pirn_deflate_mode mode_of(const char *name)
+static struct pirn_deflate_config deflate_of(const char *text)
 {
-    if (strcmp(name, "shared") == 0)
-        return PIRN_DEFLATE_SHARED;
-    return strcmp(name, "dedicated") == 0 ? PIRN_DEFLATE_DEDICATED : PIRN_DEFLATE_OFF;
+    struct pirn_deflate_config config = {.mode = PIRN_DEFLATE_OFF, .threshold_bytes = 1};
+    if (strcmp(text, "shared") == 0)
+        config.mode = PIRN_DEFLATE_SHARED;
+    else if (strncmp(text, "dedicated", 9) == 0)
+        config.mode = PIRN_DEFLATE_DEDICATED;
+    if (strchr(text, ':'))
+        config.window_bits = atoi(strchr(text, ':') + 1);
+    return config;
 }
 
 int main(int argc, char **argv)
@@ -104,7 +109,7 @@ int main(int argc, char **argv)
     struct pirn_str subprotocol = pirn_cstr(argc > 3 ? argv[3] : "");
     const struct pirn_client_config config = {
         .conn.handlers = {.on_open = on_open, .on_message = on_message, .on_drain = send_more},
-        .conn.deflate = {.mode = mode_of(argc > 2 ? argv[2] : "off"), .threshold_bytes = 1},
+        .conn.deflate = deflate_of(argc > 2 ? argv[2] : "off"),
         .url = argc > 1 ? argv[1] : "",
         .proxy = "",
         .tls = tls,
