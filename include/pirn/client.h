@@ -115,6 +115,10 @@ struct pirn_client_config {
                       * user and password below, percent-decoded */
     const char *unix_path; /* connects to this socket in place of the URL's host and port; "@name":
                             * abstract (Linux) */
+    const char *address;   /* an address in numbers, such as "10.0.0.7" or "::1": connects to it
+                            * without a look-up of the URL's host, which stays what is asked for and
+                            * verified. Not for redirects to other origins, nor through a proxy that
+                            * looks up names itself */
     const char *proxy;     /* "http://[user:password@]host:port", also socks4a, socks5, socks5h;
                             * its password as the server's: Basic, then Digest if a 407 asks;
                             * NULL: by http_proxy, https_proxy, all_proxy, no_proxy; "": none */
@@ -167,10 +171,10 @@ struct pirn_client_config {
 };
 
 /* Makes a client that begins to connect in the loop's next turn. Returns NULL with *error (may be
- * NULL) set to PIRN_E_MEMORY, PIRN_E_ARGUMENT (a number out of its range, a proxy that is none),
- * PIRN_E_UNSUPPORTED (wss or deflate, which are not built in), PIRN_E_RANDOM, or what is wrong with
- * the request: PIRN_E_URL, PIRN_E_SUBPROTOCOL_HEADER, PIRN_E_HEADER_x as in
- * pirn_client_handshake_write(). */
+ * NULL) set to PIRN_E_MEMORY, PIRN_E_ARGUMENT (a number out of its range, an address that is
+ * none), PIRN_E_PROXY_URL, PIRN_E_UNSUPPORTED (wss or deflate, which are not built in),
+ * PIRN_E_RANDOM, or what is wrong with the request: PIRN_E_URL, PIRN_E_SUBPROTOCOL_HEADER,
+ * PIRN_E_HEADER_x as in pirn_client_handshake_write(). */
 PIRN_API struct pirn_client *pirn_client_new(struct pirn_loop *loop,
                                              const struct pirn_client_config *config, int *error);
 

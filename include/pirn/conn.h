@@ -229,6 +229,9 @@ PIRN_API struct pirn_extension_state *pirn_conn_extension(const struct pirn_conn
  * keep_peer is configured. */
 PIRN_API const char *pirn_conn_peer(const struct pirn_conn *conn, char *text, size_t cap);
 
+/* The address of this end, in the same way; "unknown" once the connection has ended. */
+PIRN_API const char *pirn_conn_local(const struct pirn_conn *conn, char *text, size_t cap);
+
 /* Round-trip time of the latest keep-alive Ping that was answered; 0 if none was yet. */
 PIRN_API uint64_t pirn_conn_rtt_us(const struct pirn_conn *conn);
 

@@ -22,7 +22,7 @@ static void finish(void)
 static void opens_talks_and_closes(void **state)
 {
     (void)state;
-    char steps[512];
+    char steps[512], ours[64], theirs[64];
     begin();
     struct pirn_client_config config = guest_config("/chat?room=1");
     guest_open(&config);
@@ -38,6 +38,10 @@ static void opens_talks_and_closes(void **state)
     assert_ptr_equal(pirn_client_context(guest.client), &guest);
     assert_ptr_equal(pirn_conn_context(pirn_client_conn(guest.client)), &guest);
     assert_int_equal(guest.told.status, 101);
+    pirn_conn_local(pirn_client_conn(guest.client), ours, sizeof ours);
+    assert_string_equal(pirn_conn_peer(stage.told.conn, theirs, sizeof theirs), ours);
+    pirn_conn_local(stage.told.conn, theirs, sizeof theirs);
+    assert_string_equal(pirn_conn_peer(pirn_client_conn(guest.client), ours, sizeof ours), theirs);
     assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "hello", 5), 0);
     AWAIT(guest.told.messages == 1);
     assert_string_equal(guest.told.message, "hello");
@@ -71,6 +75,9 @@ static void over_a_unix_socket(void **state)
         guest_connect(&config);
         guest_expect_text(guest.told.log, "connect: *");
         assert_non_null(strstr(guest.told.log, paths[i] + 1));
+        char own[64];
+        pirn_conn_local(pirn_client_conn(guest.client), own, sizeof own);
+        assert_string_equal(own, "unix");
         assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "hello", 5), 0);
         AWAIT(guest.told.messages == 1);
         finish();

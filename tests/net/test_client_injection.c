@@ -68,6 +68,8 @@ static const struct member {
     {MEMBER(url), "ws://me:pw~@127.0.0.1:1/", false, true},
     {MEMBER(url), "ws://me%~:pw@127.0.0.1:1/", true, true},
     {MEMBER(url), "ws://me:pw%~@127.0.0.1:1/", true, true},
+    {MEMBER(address), "~127.0.0.1", false, true},
+    {MEMBER(address), "127.0.0.1~", false, true},
     {MEMBER(proxy), "~http://127.0.0.1:1", false, true},
     {MEMBER(proxy), "http://127.0.0.1~:1", false, true},
     {MEMBER(proxy), "http://127.0.0.1:1~", false, true},

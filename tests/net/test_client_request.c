@@ -578,6 +578,37 @@ static void proxy_of_the_environment(void **state)
     finish();
 }
 
+/* ---- to an address */
+
+/* Its host is not looked up, and is asked for all the same; that of a redirect is looked up. */
+static void to_an_address(void **state)
+{
+    (void)state;
+    static char url[64], host[64], redirect[128];
+    begin();
+    struct pirn_client_config config = guest_config("/");
+    snprintf(url, sizeof url, "ws://server.test:%u/", (unsigned)script.port);
+    snprintf(host, sizeof host, "server.test:%u", (unsigned)script.port);
+    snprintf(redirect, sizeof redirect, "HTTP/1.1 302 Go\r\nLocation: ws://localhost:%u/\r\n\r\n",
+             (unsigned)script.port);
+    config.url = url;
+    config.address = "127.0.0.1";
+    config.max_redirects = 1;
+    ask(&config);
+    expect_header("Host", host);
+    assert_null(strstr(guest.told.log, "resolve: "));
+    script_send(redirect);
+    take_next();
+    assert_non_null(strstr(guest.told.log, "\nresolve: localhost\n"));
+    let_in();
+    guest_close();
+    int error = 0;
+    config.address = "server.test";
+    assert_null(pirn_client_new(stage.loop, &config, &error));
+    assert_int_equal(error, PIRN_E_ARGUMENT);
+    finish();
+}
+
 /* ---- before each attempt */
 
 static const char *token;
@@ -631,6 +662,7 @@ int main(void)
         GUEST_TEST(through_a_proxy),
         GUEST_TEST(refused_by_a_proxy),
         GUEST_TEST(proxy_of_the_environment),
+        GUEST_TEST(to_an_address),
         GUEST_TEST(on_attempt_changes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,7 @@ static void we_terminate(void **state)
     pirn_conn_resume(rig.conn);
     char text[64];
     assert_string_equal(pirn_conn_peer(rig.conn, text, sizeof text), "unknown");
+    assert_string_equal(pirn_conn_local(rig.conn, text, sizeof text), "unknown");
     assert_true(raw_sees_end(&rig));
     INFO(&rig, 1006, 0, PIRN_ORIGIN_LOCAL, PIRN_LAYER_APPLICATION, false, PIRN_E_TERMINATED);
     rig_expects(&rig, "open\nterminated by us\n");

@@ -181,6 +181,8 @@ static int prepare(struct pirn_client *client)
     error = pirn__client_take_url(client);
     if (!error)
         error = pirn__client_check_proxy(client);
+    if (!error)
+        error = pirn__client_check_address(client);
     if (!error && client->target.secure && !pirn_tls_available())
         error = -PIRN_E_UNSUPPORTED;
     if (!error)

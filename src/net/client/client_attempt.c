@@ -223,26 +223,45 @@ static void dialed(void *context, const struct pirn__dial_result *result)
         start_handshake(client);
 }
 
+/* The program's for its own host: 1 with it, 0 for none, or -PIRN_E_ARGUMENT. */
+static int find_address(const struct pirn_client *client, struct pirn__ip *address)
+{
+    struct pirn_str text = pirn_cstr(client->now.address);
+    if (!text.data || !pirn__client_trusts(client))
+        return 0;
+    return pirn__ip_parse(address, text) ? 1 : -PIRN_E_ARGUMENT;
+}
+
+int pirn__client_check_address(struct pirn_client *client)
+{
+    struct pirn__ip address;
+    int found = find_address(client, &address);
+    return found < 0 ? found : 0;
+}
+
 void pirn__client_dial(struct pirn_client *client)
 {
     const struct pirn_client_timeouts *timeouts = &client->config.timeouts;
     struct pirn__proxy proxy;
-    int found = find_proxy(client, &proxy);
+    struct pirn__ip address;
+    int found = find_proxy(client, &proxy), given = find_address(client, &address);
     struct pirn__dial_target target = {
         .host = client->target.host,
         .port = client->target.port,
         .unix_path = pirn_cstr(client->now.unix_path),
         .proxy = found > 0 ? &proxy : NULL,
         .digest_only = client->now.digest_only,
+        .addresses = given > 0 ? &address : NULL,
+        .address_count = given > 0,
         .resolve_timeout_ms = timeouts->resolve_ms,
         .connect_timeout_ms = timeouts->connect_ms,
         .proxy_timeout_ms = timeouts->proxy_ms,
         .step = dial_step,
     };
     client->phase = PIRN__CLIENT_DIALING;
-    int error = found < 0 ? found
-                          : pirn__dial_start(pirn__client_loop(client), &target, dialed, client,
-                                             &client->dial);
+    int error = found < 0 ? found : given < 0 ? given : 0;
+    if (!error)
+        error = pirn__dial_start(pirn__client_loop(client), &target, dialed, client, &client->dial);
     if (error)
         pirn__client_fail_plainly(client, found < 0 ? PIRN_LAYER_PROXY : PIRN_LAYER_APPLICATION,
                                   error);

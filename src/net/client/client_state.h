@@ -147,8 +147,10 @@ int pirn__client_take_url(struct pirn_client *client);
 /* The same for another URL, as pirn__location_resolve() gave it; its bytes change hands. */
 void pirn__client_move(struct pirn_client *client, struct pirn__client_bytes *url);
 
-/* Whether the proxy that is configured is one: 0 or -PIRN_E_PROXY_URL. */
+/* Whether the proxy and the address that are configured are some: 0, -PIRN_E_PROXY_URL or
+ * -PIRN_E_ARGUMENT. */
 int pirn__client_check_proxy(struct pirn_client *client);
+int pirn__client_check_address(struct pirn_client *client);
 
 /* Dials client->target. */
 void pirn__client_dial(struct pirn_client *client);

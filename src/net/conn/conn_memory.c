@@ -91,6 +91,11 @@ const char *pirn_conn_peer(const struct pirn_conn *conn, char *text, size_t cap)
     return pirn__socket_peer_text(conn->watch.fd, text, cap);
 }
 
+const char *pirn_conn_local(const struct pirn_conn *conn, char *text, size_t cap)
+{
+    return pirn__socket_local_text(conn->watch.fd, text, cap);
+}
+
 void *pirn_conn_user(const struct pirn_conn *conn)
 {
     if (conn->owner->config->user_bytes == 0)

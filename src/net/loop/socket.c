@@ -278,26 +278,38 @@ uint16_t pirn__socket_port(int fd)
     return own.any.sa_family == AF_INET6 ? ntohs(own.v6.sin6_port) : 0;
 }
 
+static void note_address(struct pirn__peer *peer, const union address *from)
+{
+    if (from->any.sa_family == AF_INET) {
+        peer->family = 4;
+        peer->port = ntohs(from->v4.sin_port);
+        memcpy(peer->address, &from->v4.sin_addr, 4);
+    } else if (from->any.sa_family == AF_INET6) {
+        bool mapped = IN6_IS_ADDR_V4MAPPED(&from->v6.sin6_addr);
+        peer->family = mapped ? 4 : 6;
+        peer->port = ntohs(from->v6.sin6_port);
+        memcpy(peer->address, from->v6.sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+    } else if (from->any.sa_family == AF_UNIX) {
+        peer->family = 1;
+    }
+}
+
+void pirn__socket_local(int fd, struct pirn__peer *own)
+{
+    union address from;
+    *own = (struct pirn__peer){0};
+    if (own_address(fd, &from))
+        note_address(own, &from);
+}
+
 void pirn__socket_peer(int fd, struct pirn__peer *peer)
 {
     union address from;
     socklen_t len = sizeof from;
     memset(&from, 0, sizeof from);
     *peer = (struct pirn__peer){0};
-    if (getpeername(fd, &from.any, &len) < 0)
-        return;
-    if (from.any.sa_family == AF_INET) {
-        peer->family = 4;
-        peer->port = ntohs(from.v4.sin_port);
-        memcpy(peer->address, &from.v4.sin_addr, 4);
-    } else if (from.any.sa_family == AF_INET6) {
-        bool mapped = IN6_IS_ADDR_V4MAPPED(&from.v6.sin6_addr);
-        peer->family = mapped ? 4 : 6;
-        peer->port = ntohs(from.v6.sin6_port);
-        memcpy(peer->address, from.v6.sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
-    } else if (from.any.sa_family == AF_UNIX) {
-        peer->family = 1;
-    }
+    if (getpeername(fd, &from.any, &len) == 0)
+        note_address(peer, &from);
 }
 
 const char *pirn__peer_text(const struct pirn__peer *peer, char *text, size_t cap)
@@ -318,6 +330,13 @@ const char *pirn__socket_peer_text(int fd, char *text, size_t cap)
     struct pirn__peer peer;
     pirn__socket_peer(fd, &peer);
     return pirn__peer_text(&peer, text, cap);
+}
+
+const char *pirn__socket_local_text(int fd, char *text, size_t cap)
+{
+    struct pirn__peer own;
+    pirn__socket_local(fd, &own);
+    return pirn__peer_text(&own, text, cap);
 }
 
 void pirn__socket_peer_key(int fd, struct pirn__peer_key *key)

@@ -52,11 +52,13 @@ struct pirn__peer {
     uint16_t port;
 };
 void pirn__socket_peer(int fd, struct pirn__peer *peer);
+void pirn__socket_local(int fd, struct pirn__peer *own); /* the address of this end */
 
 /* The peer as "127.0.0.1:4711", "[::1]:4711", "unix", or "unknown" once it is disconnected, in
  * text[0..cap); returns text. 64 bytes are enough. */
 const char *pirn__peer_text(const struct pirn__peer *peer, char *text, size_t cap);
 const char *pirn__socket_peer_text(int fd, char *text, size_t cap);
+const char *pirn__socket_local_text(int fd, char *text, size_t cap);
 
 /* What counts as one peer address: an IPv4 address, the first 64 bits of an IPv6 address (what one
  * customer has of them), all unix-domain sockets together. For memcmp(3). */
