@@ -1,9 +1,12 @@
 /* pirn/blocking.h: a WebSocket client for programs without a loop.
  *
  *     char why[256];
- *     struct pirn_blocking *ws = pirn_blocking_connect("wss://example.org/", NULL, why, sizeof
- * why); pirn_blocking_send(ws, PIRN_TEXT, "hello", 5); if (pirn_blocking_receive(ws, 5000,
- * &message) == 1) printf("%.*s\n", (int)message.len, (const char *)message.data);
+ *     struct pirn_blocking_message message;
+ *     struct pirn_blocking *ws =
+ *         pirn_blocking_connect("wss://example.org/", NULL, why, sizeof why);
+ *     pirn_blocking_send(ws, PIRN_TEXT, "hello", 5);
+ *     if (pirn_blocking_receive(ws, 5000, &message) == 1)
+ *         printf("%.*s\n", (int)message.len, (const char *)message.data);
  *     pirn_blocking_close(ws, 1000, PIRN_STR("bye"));
  *     pirn_blocking_free(ws);
  *

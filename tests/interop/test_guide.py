@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The code in the README and in docs/guide is true: what begins with #include compiles and links
-without a warning, and every other piece stands, letter for letter, in one of the examples."""
+without a warning, and every other piece stands, letter for letter, in one of the examples; what it
+names is there."""
 
 import os
 import pathlib
@@ -56,6 +57,15 @@ class Guide(unittest.TestCase):
             for where, program in programs:
                 with self.subTest(where):
                     self.build(program, folder)
+
+    def test_names(self):
+        """What stands as `name()` is declared."""
+        headers = "".join(path.read_text() for path in (SOURCE / "include/pirn").iterdir())
+        declared = set(re.findall(r"\b(pirn_\w+)\(", headers))
+        for page in PAGES:
+            with self.subTest(page.name):
+                named = set(re.findall(r"`(pirn_\w+)\(\)`", page.read_text()))
+                self.assertEqual(named - declared, set())
 
     def test_pieces_of_examples(self):
         examples = [path.read_text() for path in (SOURCE / "examples").iterdir()]
