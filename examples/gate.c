@@ -40,7 +40,7 @@ static void decide(struct pirn_loop *loop, struct pirn_timer *timer)
     free(visit);
     if (!token.data)
         pirn_request_reject(request, 401, &challenge, 1, "who are you?");
-    else if (!pirn_str_equal(token, PIRN_STR("sesame")))
+    else if (!pirn_str_equal_secret(token, PIRN_STR("sesame")))
         pirn_request_reject(request, 403, NULL, 0, "you may not");
     else if (!pirn_request_accept(request, NULL, NULL))
         pirn_request_reject(request, 500, NULL, 0, NULL);

@@ -50,6 +50,10 @@ PIRN_API struct pirn_str pirn_cstr(const char *text);
 /* Equal byte for byte. */
 PIRN_API bool pirn_str_equal(struct pirn_str a, struct pirn_str b);
 
+/* Equal byte for byte, found out in a time that depends on the lengths alone: for tokens, passwords
+ * and other secrets that a peer may guess at. */
+PIRN_API bool pirn_str_equal_secret(struct pirn_str a, struct pirn_str b);
+
 /* Equal when the ASCII letters A-Z and a-z count as the same. */
 PIRN_API bool pirn_str_equal_nocase(struct pirn_str a, struct pirn_str b);
 

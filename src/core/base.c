@@ -19,6 +19,18 @@ bool pirn_str_equal(struct pirn_str a, struct pirn_str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* What is volatile is read to the end, however early the answer is known. */
+bool pirn_str_equal_secret(struct pirn_str a, struct pirn_str b)
+{
+    const volatile char *one = a.data, *two = b.data;
+    int differing = 0;
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        differing |= one[i] ^ two[i];
+    return differing == 0;
+}
+
 /* Mostly both are written as in the RFC, and memcmp is several times as fast. */
 bool pirn_str_equal_nocase(struct pirn_str a, struct pirn_str b)
 {
