@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """`pirn connect` over TLS: whom it trusts, what it shows, what it says when it does not go on."""
 
+import base64
+import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +21,11 @@ if not shutil.which("openssl"):
 said = subprocess.run([PIRN, "connect", "-k", "ws://[::1]:1/"], input=b"", capture_output=True)
 if b"not built" in said.stderr:
     sys.exit(77)
+
+
+def accept_of(key):
+    whole = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    return base64.b64encode(hashlib.sha1(whole.encode()).digest()).decode()
 
 
 class Certificates(unittest.TestCase):
@@ -82,6 +90,40 @@ class Certificates(unittest.TestCase):
             status, _, complaint = self.run_client(server, "-k")
             self.assertEqual(status, 7)
             self.assertTrue(complaint.startswith("pirn: connect: tls: "), complaint)
+
+    def test_renegotiation(self):
+        """What a server of TLS 1.2 asks for in the middle; openssl takes the lines that begin with
+        an "r" for commands."""
+        accept = ["-accept", "127.0.0.1:0", "-cert", self.pem("both.pem"), "-tls1_2", "-crlf"]
+        with subprocess.Popen(
+            ["openssl", "s_server", *accept], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, bufsize=1,
+        ) as server:  # fmt: skip
+            said = ""
+
+            def until(pattern):
+                nonlocal said
+                while not (found := re.search(pattern, said)):
+                    line = server.stdout.readline()
+                    self.assertTrue(line, said)
+                    said += line
+                return found[1]
+
+            port = until(r"ACCEPT .*:(\d+)\n")
+            with subprocess.Popen(
+                [PIRN, "connect", "--ca", self.pem("ca.pem"), f"wss://localhost:{port}/"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            ) as client:
+                key = until(r"Sec-WebSocket-Key: (\S+)\n")
+                server.stdin.write("HTTP/1.1 101 Switching Protocols\nupgrade: websocket\n"
+                                   f"connection: upgrade\nsec-websocket-accept: {accept_of(key)}\n"
+                                   "\n")
+                server.stdin.write("r\n")
+                until("(no renegotiation)")
+                _, complaint = client.communicate(timeout=PATIENCE)
+                self.assertIn(client.returncode, (5, 7), complaint)
+            server.kill()
+            server.communicate()
 
     def test_key_log(self):
         with self.server("localhost") as server:

@@ -97,7 +97,7 @@ static void contexts_are_shared(void **state)
     loop = pirn_loop_new(NULL);
     server = pirn_server_new(loop, &config);
     for (int role = PIRN_SERVER; role <= PIRN_CLIENT; role++)
-        assert_non_null(contexts[role] = certificates_tls(role));
+        assert_non_null(contexts[role] = certificates_tls((enum pirn_role)role));
     const struct pirn_listen where = {.tls = contexts[PIRN_SERVER]};
     assert_int_equal(pirn_server_listen(server, &where), 0);
     snprintf(url, sizeof url, "wss://127.0.0.1:%u/", (unsigned)pirn_server_port(server));
