@@ -92,8 +92,8 @@ class Certificates(unittest.TestCase):
             self.assertTrue(complaint.startswith("pirn: connect: tls: "), complaint)
 
     def test_renegotiation(self):
-        """What a server of TLS 1.2 asks for in the middle; openssl takes the lines that begin with
-        an "r" for commands."""
+        """What a server of TLS 1.2 asks for in the middle; openssl takes what it reads for a command
+        if it begins with an "r"."""
         accept = ["-accept", "127.0.0.1:0", "-cert", self.pem("both.pem"), "-tls1_2", "-crlf"]
         with subprocess.Popen(
             ["openssl", "s_server", *accept], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -111,13 +111,15 @@ class Certificates(unittest.TestCase):
 
             port = until(r"ACCEPT .*:(\d+)\n")
             with subprocess.Popen(
-                [PIRN, "connect", "--ca", self.pem("ca.pem"), f"wss://localhost:{port}/"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            ) as client:
+                [PIRN, "connect", "-v", "--ca", self.pem("ca.pem"), f"wss://localhost:{port}/"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            ) as client:  # fmt: skip
                 key = until(r"Sec-WebSocket-Key: (\S+)\n")
                 server.stdin.write("HTTP/1.1 101 Switching Protocols\nupgrade: websocket\n"
                                    f"connection: upgrade\nsec-websocket-accept: {accept_of(key)}\n"
                                    "\n")
+                while not (line := client.stderr.readline()).startswith("* open"):
+                    self.assertTrue(line, "the end came")
                 server.stdin.write("r\n")
                 until("(no renegotiation)")
                 _, complaint = client.communicate(timeout=PATIENCE)

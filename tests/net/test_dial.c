@@ -394,8 +394,9 @@ static void a_slow_first_one_may_still_win(void **state)
     struct rig_hole holes[2];
     uint16_t port = 0;
     (void)state;
-    rig_plug(&holes[0], "127.0.0.2", &port);
+    /* Here a port is chosen where others have some; nobody else is at the other address. */
     rig_plug(&holes[1], "127.0.0.1", &port);
+    rig_plug(&holes[0], "127.0.0.2", &port);
     struct pirn__dial_target target = to("two.test", port);
     target.connect_timeout_ms = PIRN_OFF;
     rig_dial(&rig, &target);
