@@ -115,9 +115,10 @@ class Certificates(unittest.TestCase):
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             ) as client:  # fmt: skip
                 key = until(r"Sec-WebSocket-Key: (\S+)\n")
-                server.stdin.write("HTTP/1.1 101 Switching Protocols\nupgrade: websocket\n"
-                                   f"connection: upgrade\nsec-websocket-accept: {accept_of(key)}\n"
-                                   "\n")
+                server.stdin.write(
+                    "HTTP/1.1 101 Switching Protocols\nupgrade: websocket\n"
+                    f"connection: upgrade\nsec-websocket-accept: {accept_of(key)}\n\n"
+                )
                 while not (line := client.stderr.readline()).startswith("* open"):
                     self.assertTrue(line, "the end came")
                 server.stdin.write("r\n")
