@@ -92,8 +92,8 @@ class Certificates(unittest.TestCase):
             self.assertTrue(complaint.startswith("pirn: connect: tls: "), complaint)
 
     def test_renegotiation(self):
-        """What a server of TLS 1.2 asks for in the middle; openssl takes what it reads for a command
-        if it begins with an "r"."""
+        """What a server of TLS 1.2 asks for in the middle; openssl takes what it reads for a
+        command if it begins with an "r"."""
         accept = ["-accept", "127.0.0.1:0", "-cert", self.pem("both.pem"), "-tls1_2", "-crlf"]
         with subprocess.Popen(
             ["openssl", "s_server", *accept], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
