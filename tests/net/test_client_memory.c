@@ -58,15 +58,17 @@ static void let_in(void)
     script_send_bytes(text, (size_t)len);
 }
 
-/* A proxy that wants a password, and behind it a server that wants one by Digest. */
+/* A proxy that wants a password by Digest, and behind it a server that does too. */
 static void turn_script(void)
 {
     if (script.fd < 0 && !script_try_accept())
         return;
     if (script_try_request()) {
         if (strncmp(script.request, "CONNECT ", 8) == 0) {
-            assert_non_null(script_header("Proxy-Authorization"));
-            script_send("HTTP/1.1 200 Go on\r\n\r\n");
+            script_send(script_header("Proxy-Authorization")
+                            ? "HTTP/1.1 200 Go on\r\n\r\n"
+                            : "HTTP/1.1 407 No\r\nContent-Length: 0\r\nProxy-Authenticate: Digest "
+                              "realm=\"p\", nonce=\"n\", qop=\"auth\"\r\n\r\n");
         } else if (!script_header("Authorization")) {
             script_send("HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", "
                         "qop=\"auth\"\r\nConnection: close\r\n\r\n");
