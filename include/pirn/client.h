@@ -122,7 +122,8 @@ struct pirn_client_config {
     const char *proxy;     /* "http://[user:password@]host:port", also socks4a, socks5, socks5h;
                             * its password as the server's: Basic, then Digest if a 407 asks;
                             * NULL: by http_proxy, https_proxy, all_proxy, no_proxy; "": none */
-    struct pirn_tls *tls;  /* for wss; NULL: one of the client's own with the defaults */
+    struct pirn_tls *tls;  /* for wss; NULL: one with the defaults, which all such clients of the
+                            * loop share */
 
     const struct pirn_str *subprotocols; /* best first */
     size_t subprotocol_count;

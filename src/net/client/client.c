@@ -83,11 +83,13 @@ static void destroy(struct pirn_client *client)
     pirn__loop_not_at_end(&client->task);
     pirn__client_drop_queue(client);
     pirn__client_drop(client, &client->base);
-    pirn__client_drop(client, &client->start);
     pirn__client_drop(client, &client->url);
     pirn__client_drop(client, &client->extensions);
     pirn__extensions_close(&client->owner);
-    pirn_tls_free(client->context);
+    if (client->config.tls)
+        pirn_tls_free(client->context);
+    else if (client->context)
+        pirn__tls_usual_free(loop);
     pirn__free(loop, client, sizeof *client);
 }
 
@@ -177,17 +179,16 @@ static int prepare(struct pirn_client *client)
         return -PIRN_E_MEMORY;
     config->url = client->base.data;
     client->context = pirn__tls_hold(config->tls);
-    client->now = *config;
-    error = pirn__client_take_url(client);
+    error = pirn__client_prepare(client) ? pirn__client_take_url(client) : -PIRN_E_MEMORY;
     if (!error)
         error = pirn__client_check_proxy(client);
     if (!error)
         error = pirn__client_check_address(client);
-    if (!error && client->target.secure && !pirn_tls_available())
+    if (!error && client->attempt->target.secure && !pirn_tls_available())
         error = -PIRN_E_UNSUPPORTED;
     if (!error)
         error = pirn__client_write_request(client);
-    pirn__client_let_go(client);
+    pirn__client_abandon(client);
     return error;
 }
 

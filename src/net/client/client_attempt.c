@@ -124,26 +124,33 @@ void pirn__client_let_go(struct pirn_client *client)
 
 void pirn__client_abandon(struct pirn_client *client)
 {
+    struct pirn_loop *loop = pirn__client_loop(client);
+    struct pirn__client_attempt *attempt = client->attempt;
     pirn__client_let_go(client);
-    pirn__client_drop(client, &client->authorization);
-    pirn_timer_stop(pirn__client_loop(client), &client->total);
+    pirn_timer_stop(loop, &client->total);
+    if (!attempt)
+        return;
+    pirn__client_drop(client, &attempt->start);
+    pirn__client_drop(client, &attempt->authorization);
+    pirn__free(loop, attempt, sizeof *attempt);
+    client->attempt = NULL;
 }
 
 /* ---- URLs */
 
 int pirn__client_take_url(struct pirn_client *client)
 {
-    struct pirn_str text = pirn_cstr(client->now.url ? client->now.url : "");
+    struct pirn_str text = pirn_cstr(client->attempt->now.url ? client->attempt->now.url : "");
     struct pirn_url url;
     if (pirn_url_parse(&url, text) < 0)
         return -PIRN_E_URL;
-    if (!pirn__client_keep(client, &client->start, text) ||
+    if (!pirn__client_keep(client, &client->attempt->start, text) ||
         !pirn__client_reserve(client, &client->url, text.len + sizeof "wss:///"))
         return -PIRN_E_MEMORY;
     int len = pirn__location_write(&url, client->url.data, client->url.cap);
     client->url.len = len < 0 ? 0 : (size_t)len;
-    client->now.url = client->start.data;
-    return pirn_url_parse(&client->target, pirn__client_str(&client->url));
+    client->attempt->now.url = client->attempt->start.data;
+    return pirn_url_parse(&client->attempt->target, pirn__client_str(&client->url));
 }
 
 void pirn__client_move(struct pirn_client *client, struct pirn__client_bytes *url)
@@ -151,15 +158,15 @@ void pirn__client_move(struct pirn_client *client, struct pirn__client_bytes *ur
     pirn__client_drop(client, &client->url);
     client->url = *url;
     *url = (struct pirn__client_bytes){.data = NULL};
-    pirn_url_parse(&client->target, pirn__client_str(&client->url));
+    pirn_url_parse(&client->attempt->target, pirn__client_str(&client->url));
 }
 
 /* The proxy for the target: 1 with it, 0 for none, or -PIRN_E_PROXY_URL. */
 static int find_proxy(const struct pirn_client *client, struct pirn__proxy *proxy)
 {
-    const struct pirn_url *target = &client->target;
-    struct pirn_str text = pirn_cstr(client->now.proxy);
-    if (client->now.unix_path)
+    const struct pirn_url *target = &client->attempt->target;
+    struct pirn_str text = pirn_cstr(client->attempt->now.proxy);
+    if (client->attempt->now.unix_path)
         return 0;
     if (!text.data)
         text = pirn__proxy_from_environment(target->secure, target->host, target->port);
@@ -213,11 +220,11 @@ static void dialed(void *context, const struct pirn__dial_result *result)
         return;
     if (result->fd < 0)
         fail_dial(client, &result->failure);
-    else if (result->leftover.len > 0 && client->target.secure)
+    else if (result->leftover.len > 0 && client->attempt->target.secure)
         pirn__client_fail_plainly(client, PIRN_LAYER_PROXY, PIRN_E_PROXY_ANSWER);
     else if (!pirn__client_keep(client, &client->response, result->leftover))
         pirn__client_fail_plainly(client, PIRN_LAYER_APPLICATION, PIRN_E_MEMORY);
-    else if (client->target.secure)
+    else if (client->attempt->target.secure)
         start_tls(client);
     else
         start_handshake(client);
@@ -226,7 +233,7 @@ static void dialed(void *context, const struct pirn__dial_result *result)
 /* The program's for its own host: 1 with it, 0 for none, or -PIRN_E_ARGUMENT. */
 static int find_address(const struct pirn_client *client, struct pirn__ip *address)
 {
-    struct pirn_str text = pirn_cstr(client->now.address);
+    struct pirn_str text = pirn_cstr(client->attempt->now.address);
     if (!text.data || !pirn__client_trusts(client))
         return 0;
     return pirn__ip_parse(address, text) ? 1 : -PIRN_E_ARGUMENT;
@@ -246,11 +253,11 @@ void pirn__client_dial(struct pirn_client *client)
     struct pirn__ip address;
     int found = find_proxy(client, &proxy), given = find_address(client, &address);
     struct pirn__dial_target target = {
-        .host = client->target.host,
-        .port = client->target.port,
-        .unix_path = pirn_cstr(client->now.unix_path),
+        .host = client->attempt->target.host,
+        .port = client->attempt->target.port,
+        .unix_path = pirn_cstr(client->attempt->now.unix_path),
         .proxy = found > 0 ? &proxy : NULL,
-        .digest_only = client->now.digest_only,
+        .digest_only = client->attempt->now.digest_only,
         .addresses = given > 0 ? &address : NULL,
         .address_count = given > 0,
         .resolve_timeout_ms = timeouts->resolve_ms,
@@ -267,14 +274,25 @@ void pirn__client_dial(struct pirn_client *client)
                                   error);
 }
 
+bool pirn__client_prepare(struct pirn_client *client)
+{
+    client->attempt = pirn__alloc(pirn__client_loop(client), sizeof *client->attempt);
+    if (client->attempt)
+        client->attempt->now = client->config;
+    return client->attempt;
+}
+
 void pirn__client_begin(struct pirn_client *client)
 {
     client->phase = PIRN__CLIENT_DIALING;
     client->attempts++;
     client->redirects = client->answers = 0;
-    client->now = client->config;
+    if (!pirn__client_prepare(client)) {
+        pirn__client_fail_plainly(client, PIRN_LAYER_APPLICATION, PIRN_E_MEMORY);
+        return;
+    }
     if (client->config.on_attempt)
-        client->config.on_attempt(client, &client->now);
+        client->config.on_attempt(client, &client->attempt->now);
     if (!pirn__client_goes_on(client))
         return;
     set_timer(client, &client->total, client->config.timeouts.total_ms);
@@ -291,14 +309,15 @@ static void start_tls(struct pirn_client *client)
 {
     char text[PIRN__CLIENT_TEXT_CAP] = "", name[PIRN__DIAL_HOST_MAX + 1];
     if (!client->context)
-        client->context = pirn_tls_new(PIRN_CLIENT, NULL, text, sizeof text);
+        client->context = pirn__tls_usual(pirn__client_loop(client), text, sizeof text);
     if (!client->context) {
         pirn__client_fail(client, &(struct pirn__client_fault){.layer = PIRN_LAYER_TLS,
                                                                .error = PIRN_E_TLS_CONFIG,
                                                                .text = text});
         return;
     }
-    snprintf(name, sizeof name, "%.*s", (int)client->target.host.len, client->target.host.data);
+    snprintf(name, sizeof name, "%.*s", (int)client->attempt->target.host.len,
+             client->attempt->target.host.data);
     client->tls =
         pirn__tls_start(client->context, pirn__client_loop(client), client->watch.fd, name);
     if (!client->tls ||
@@ -331,7 +350,7 @@ static int make_room_for_head(struct pirn_client *client)
     if (!client->headers)
         return -PIRN_E_MEMORY;
     client->interim = 0;
-    pirn_http_head_init(&client->head, PIRN_HTTP_RESPONSE, client->headers, count,
+    pirn_http_head_init(&client->attempt->head, PIRN_HTTP_RESPONSE, client->headers, count,
                         client->config.max_head_bytes);
     return pirn__client_write_request(client);
 }

@@ -103,9 +103,9 @@ void pirn__client_end_conn(struct pirn_client *client)
 /* The configuration's own slice, which lasts, of what the response says. */
 static struct pirn_str own_subprotocol(const struct pirn_client *client)
 {
-    const struct pirn_client_config *config = &client->now;
+    const struct pirn_client_config *config = &client->attempt->now;
     for (size_t i = 0; i < config->subprotocol_count; i++)
-        if (pirn_str_equal(config->subprotocols[i], client->handshake.subprotocol))
+        if (pirn_str_equal(config->subprotocols[i], client->attempt->handshake.subprotocol))
             return config->subprotocols[i];
     return (struct pirn_str){NULL, 0};
 }
@@ -124,8 +124,8 @@ static struct pirn__conn_start make_start(struct pirn_client *client)
         .owner_data = client,
         .output = request->data + client->request_sent,
         .output_len = request->len - client->request_sent,
-        .input = response->data + client->head.size,
-        .input_len = response->len - client->head.size,
+        .input = response->data + client->attempt->head.size,
+        .input_len = response->len - client->attempt->head.size,
     };
 }
 

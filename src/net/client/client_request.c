@@ -36,8 +36,8 @@ static int fill(struct pirn_client *client, struct pirn__client_bytes *bytes, wr
 bool pirn__client_trusts(const struct pirn_client *client)
 {
     struct pirn_url start;
-    return pirn_url_parse(&start, pirn__client_str(&client->start)) == 0 &&
-           pirn__location_same_origin(&start, &client->target);
+    return pirn_url_parse(&start, pirn__client_str(&client->attempt->start)) == 0 &&
+           pirn__location_same_origin(&start, &client->attempt->target);
 }
 
 struct credentials {
@@ -49,8 +49,9 @@ static int find_credentials(struct pirn_client *client, struct credentials *foun
                             struct pirn__client_bytes *room)
 {
     struct pirn_url start;
-    *found = (struct credentials){pirn_cstr(client->now.user), pirn_cstr(client->now.password)};
-    int error = pirn_url_parse(&start, pirn__client_str(&client->start));
+    *found = (struct credentials){pirn_cstr(client->attempt->now.user),
+                                  pirn_cstr(client->attempt->now.password)};
+    int error = pirn_url_parse(&start, pirn__client_str(&client->attempt->start));
     if (error || found->user.data || !start.userinfo.data)
         return error;
     if (!pirn__client_reserve(client, room, start.userinfo.len + 1))
@@ -69,21 +70,21 @@ static int write_basic(struct pirn_client *client, const void *what, char *out, 
 static int write_bearer(struct pirn_client *client, const void *what, char *out, size_t cap)
 {
     (void)what;
-    return pirn_auth_bearer(pirn_cstr(client->now.bearer), out, cap);
+    return pirn_auth_bearer(pirn_cstr(client->attempt->now.bearer), out, cap);
 }
 
-/* Fills client->authorization, unless the answer to a challenge stands there. */
+/* Fills client->attempt->authorization, unless the answer to a challenge stands there. */
 static int authorize(struct pirn_client *client)
 {
-    struct pirn__client_bytes room = {.data = NULL}, *bytes = &client->authorization;
+    struct pirn__client_bytes room = {.data = NULL}, *bytes = &client->attempt->authorization;
     struct credentials with;
     int result = 0;
     if (client->answers > 0 || !pirn__client_trusts(client))
         return 0;
-    if (client->now.bearer)
+    if (client->attempt->now.bearer)
         return fill(client, bytes, write_bearer, NULL);
     result = find_credentials(client, &with, &room);
-    if (result == 0 && with.user.data && !client->now.digest_only)
+    if (result == 0 && with.user.data && !client->attempt->now.digest_only)
         result = fill(client, bytes, write_basic, &with);
     pirn__client_drop(client, &room);
     return result;
@@ -108,7 +109,7 @@ static bool may_answer(const struct pirn_client *client,
                        const struct pirn_auth_challenge *challenge)
 {
     return challenge->scheme == PIRN_AUTH_DIGEST && pirn__client_trusts(client) &&
-           !client->now.bearer &&
+           !client->attempt->now.bearer &&
            (client->answers == 0 || (client->answers == 1 && challenge->stale));
 }
 
@@ -118,7 +119,8 @@ int pirn__client_answer(struct pirn_client *client)
     char cnonce[PIRN__CNONCE_CAP];
     struct credentials with;
     struct digest digest;
-    if (pirn_auth_choose(&client->head, PIRN_STR("WWW-Authenticate"), &digest.challenge) < 0 ||
+    if (pirn_auth_choose(&client->attempt->head, PIRN_STR("WWW-Authenticate"), &digest.challenge) <
+            0 ||
         !may_answer(client, &digest.challenge))
         return 0;
     if (!pirn__cnonce(pirn__client_loop(client), cnonce))
@@ -127,12 +129,12 @@ int pirn__client_answer(struct pirn_client *client)
     digest.with = (struct pirn_auth_answer){.user = with.user,
                                             .password = with.password,
                                             .method = PIRN_STR("GET"),
-                                            .target = client->target.target,
+                                            .target = client->attempt->target.target,
                                             .cnonce = pirn_cstr(cnonce),
                                             .count = 1,
                                             .hash = pirn__hash};
     if (result == 0 && with.user.data)
-        result = fill(client, &client->authorization, write_digest, &digest);
+        result = fill(client, &client->attempt->authorization, write_digest, &digest);
     pirn__client_drop(client, &room);
     client->answers += result > 0;
     return result > 0 || result == -PIRN_E_MEMORY ? result : 0;
@@ -143,7 +145,8 @@ int pirn__client_answer(struct pirn_client *client)
 static int write_cookies(struct pirn_client *client, const void *what, char *out, size_t cap)
 {
     (void)what;
-    return pirn_cookies_header(client->now.cookies, &client->target, (int64_t)time(NULL), out, cap);
+    return pirn_cookies_header(client->attempt->now.cookies, &client->attempt->target,
+                               (int64_t)time(NULL), out, cap);
 }
 
 /* ---- headers */
@@ -156,8 +159,8 @@ static bool is_secret(struct pirn_str name)
 
 static bool has_header(const struct pirn_client *client, struct pirn_str name)
 {
-    for (size_t i = 0; i < client->now.header_count; i++)
-        if (pirn_str_equal_nocase(client->now.headers[i].name, name))
+    for (size_t i = 0; i < client->attempt->now.header_count; i++)
+        if (pirn_str_equal_nocase(client->attempt->now.headers[i].name, name))
             return true;
     return false;
 }
@@ -167,14 +170,14 @@ static size_t gather(const struct pirn_client *client, struct pirn_header *heade
                      struct pirn_str cookie)
 {
     const struct pirn_header own[] = {
-        {PIRN_STR("Authorization"), pirn__client_str(&client->authorization)},
+        {PIRN_STR("Authorization"), pirn__client_str(&client->attempt->authorization)},
         {PIRN_STR("Cookie"), cookie},
     };
     bool trusted = pirn__client_trusts(client);
     size_t count = 0;
-    for (size_t i = 0; i < client->now.header_count; i++)
-        if (trusted || !is_secret(client->now.headers[i].name))
-            headers[count++] = client->now.headers[i];
+    for (size_t i = 0; i < client->attempt->now.header_count; i++)
+        if (trusted || !is_secret(client->attempt->now.headers[i].name))
+            headers[count++] = client->attempt->now.headers[i];
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i].value.len > 0 && !(trusted && has_header(client, own[i].name)))
             headers[count++] = own[i];
@@ -208,9 +211,9 @@ static struct pirn_str or_absent(const char *text)
 
 static void ask(struct pirn_client *client)
 {
-    const struct pirn_client_config *config = &client->now;
-    const struct pirn_url *target = &client->target;
-    client->asked = (struct pirn_client_handshake_config){
+    const struct pirn_client_config *config = &client->attempt->now;
+    const struct pirn_url *target = &client->attempt->target;
+    client->attempt->asked = (struct pirn_client_handshake_config){
         .host = target->host,
         .port = target->port,
         .secure = target->secure,
@@ -229,23 +232,23 @@ static int write_handshake(struct pirn_client *client, const void *what, char *o
 {
     const struct pirn_endpoint_config *endpoint = &client->config.conn.endpoint;
     (void)what;
-    return pirn_client_handshake_write(&client->handshake, &client->asked, endpoint->random,
-                                       endpoint->random_context, out, cap);
+    return pirn_client_handshake_write(&client->attempt->handshake, &client->attempt->asked,
+                                       endpoint->random, endpoint->random_context, out, cap);
 }
 
 static int write_with(struct pirn_client *client, struct pirn_str cookie)
 {
     struct pirn_loop *loop = pirn__client_loop(client);
-    size_t size = (client->now.header_count + 2) * sizeof(struct pirn_header);
+    size_t size = (client->attempt->now.header_count + 2) * sizeof(struct pirn_header);
     struct pirn_header *headers = pirn__alloc(loop, size);
     if (!headers)
         return -PIRN_E_MEMORY;
     ask(client);
-    client->asked.headers = headers;
-    client->asked.header_count = gather(client, headers, cookie);
+    client->attempt->asked.headers = headers;
+    client->attempt->asked.header_count = gather(client, headers, cookie);
     int len = fill(client, &client->request, write_handshake, NULL);
-    client->asked.headers = NULL;
-    client->asked.header_count = 0;
+    client->attempt->asked.headers = NULL;
+    client->attempt->asked.header_count = 0;
     pirn__free(loop, headers, size);
     return len < 0 ? len : 0;
 }
@@ -256,7 +259,7 @@ int pirn__client_write_request(struct pirn_client *client)
     int result = authorize(client);
     if (result >= 0 && client->owner.extensions)
         result = fill(client, &client->offers, write_offers, client->owner.extensions);
-    if (result >= 0 && client->now.cookies)
+    if (result >= 0 && client->attempt->now.cookies)
         result = fill(client, &cookie, write_cookies, NULL);
     if (result >= 0)
         result = write_with(client, pirn__client_str(&cookie));

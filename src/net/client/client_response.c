@@ -16,7 +16,7 @@ static void fail_http(struct pirn_client *client, int error, const char *text)
     struct pirn__client_fault fault = {
         .layer = PIRN_LAYER_HTTP,
         .error = (enum pirn_error)(error < 0 ? -error : error),
-        .status = client->head.status,
+        .status = client->attempt->head.status,
         .text = text,
     };
     pirn__client_fail(client, &fault);
@@ -25,7 +25,7 @@ static void fail_http(struct pirn_client *client, int error, const char *text)
 /* The core's line, "status 404 Not Found instead of 101", without its first word. */
 static void fail_response(struct pirn_client *client, int error)
 {
-    const char *detail = client->handshake.detail, status[] = "status ";
+    const char *detail = client->attempt->handshake.detail, status[] = "status ";
     if (error == -PIRN_E_STATUS && strncmp(detail, status, sizeof status - 1) == 0)
         detail += sizeof status - 1;
     fail_http(client, error, detail[0] ? detail : pirn_error_text(error));
@@ -57,26 +57,27 @@ static bool is_redirect(int status)
 /* Where the response leads, to next, which has room for it. NULL, or what is wrong. */
 static const char *find_next(struct pirn_client *client, struct pirn__client_bytes *next)
 {
-    struct pirn_str location = pirn_http_find(&client->head, PIRN_STR("Location"));
+    struct pirn_str location = pirn_http_find(&client->attempt->head, PIRN_STR("Location"));
     struct pirn_url url;
-    if (pirn_http_count(&client->head, PIRN_STR("Location")) != 1)
+    if (pirn_http_count(&client->attempt->head, PIRN_STR("Location")) != 1)
         return location.data ? "redirect with more than one Location"
                              : "redirect without a Location";
-    int len = pirn__location_resolve(&client->target, location, next->data, next->cap);
+    int len = pirn__location_resolve(&client->attempt->target, location, next->data, next->cap);
     if (len < 0)
         return "redirect to what is no WebSocket URL";
     next->len = (size_t)len;
     pirn_url_parse(&url, pirn__client_str(next));
-    if (client->target.secure && !url.secure)
+    if (client->attempt->target.secure && !url.secure)
         return "redirect from wss to ws";
-    return client->redirects >= client->now.max_redirects ? "more redirects than the limit" : NULL;
+    return client->redirects >= client->attempt->now.max_redirects ? "more redirects than the limit"
+                                                                   : NULL;
 }
 
 static void redirect(struct pirn_client *client)
 {
     struct pirn__client_bytes next = {.data = NULL};
-    size_t most = client->url.len + client->head.size + 16;
-    int status = client->head.status;
+    size_t most = client->url.len + client->attempt->head.size + 16;
+    int status = client->attempt->head.status;
     if (!pirn__client_reserve(client, &next, most)) {
         pirn__client_fail_plainly(client, PIRN_LAYER_APPLICATION, PIRN_E_MEMORY);
         return;
@@ -89,7 +90,7 @@ static void redirect(struct pirn_client *client)
     }
     client->redirects++;
     client->answers = 0;
-    pirn__client_drop(client, &client->authorization);
+    pirn__client_drop(client, &client->attempt->authorization);
     pirn__client_move(client, &next);
     ask_again(client, PIRN_STEP_REDIRECT, status);
 }
@@ -102,7 +103,7 @@ static bool agreed_on(const struct pirn_client *client, struct pirn_str name)
     struct pirn_extension_element element;
     struct pirn_http_list list;
     struct pirn_str item;
-    pirn_http_list_init(&list, &client->head, PIRN_STR("Sec-WebSocket-Extensions"));
+    pirn_http_list_init(&list, &client->attempt->head, PIRN_STR("Sec-WebSocket-Extensions"));
     while (pirn_http_list_next(&list, &item))
         if (pirn_extension_element_parse(&element, item) == 0 && pirn_str_equal(element.name, name))
             return true;
@@ -129,9 +130,9 @@ static bool keep_extensions(struct pirn_client *client)
     struct pirn__client_bytes *kept = &client->extensions;
     const struct pirn_header *header = NULL;
     kept->len = 0;
-    if (!pirn__client_reserve(client, kept, client->head.size + 1))
+    if (!pirn__client_reserve(client, kept, client->attempt->head.size + 1))
         return false;
-    while ((header = pirn_http_next(&client->head, name, header)) != NULL) {
+    while ((header = pirn_http_next(&client->attempt->head, name, header)) != NULL) {
         memcpy(kept->data + kept->len, ", ", kept->len > 0 ? 2 : 0);
         kept->len += kept->len > 0 ? 2 : 0;
         memcpy(kept->data + kept->len, header->value.data, header->value.len);
@@ -149,15 +150,16 @@ static int confirm(struct pirn_client *client)
         return -PIRN_E_MEMORY;
     if (!all)
         return 0;
-    int bytes = pirn_extension_confirm(all->ours, all->count, &client->head, all->states,
-                                       all->states_bytes, client->handshake.detail);
+    int bytes = pirn_extension_confirm(all->ours, all->count, &client->attempt->head, all->states,
+                                       all->states_bytes, client->attempt->handshake.detail);
     client->states_bytes = bytes > 0 ? (size_t)bytes : 0;
     return bytes < 0 ? bytes : 0;
 }
 
 static void take_handshake(struct pirn_client *client)
 {
-    int error = pirn_client_handshake_read_response(&client->handshake, &client->head);
+    int error =
+        pirn_client_handshake_read_response(&client->attempt->handshake, &client->attempt->head);
     if (!error)
         error = confirm(client);
     if (error == -PIRN_E_MEMORY) {
@@ -172,14 +174,15 @@ static void take_handshake(struct pirn_client *client)
 
 static bool keep_cookies(struct pirn_client *client)
 {
-    return !client->now.cookies || pirn_cookies_receive(client->now.cookies, &client->target,
-                                                        &client->head, (int64_t)time(NULL)) >= 0;
+    return !client->attempt->now.cookies ||
+           pirn_cookies_receive(client->attempt->now.cookies, &client->attempt->target,
+                                &client->attempt->head, (int64_t)time(NULL)) >= 0;
 }
 
 /* Whether that was all: the challenge of a 401 was answered, or could have been. */
 static bool answer(struct pirn_client *client)
 {
-    int result = client->head.status == 401 ? pirn__client_answer(client) : 0;
+    int result = client->attempt->head.status == 401 ? pirn__client_answer(client) : 0;
     if (result > 0)
         ask_again(client, PIRN_STEP_ANSWER, 401);
     else if (result < 0)
@@ -190,12 +193,12 @@ static bool answer(struct pirn_client *client)
 static void judge(struct pirn_client *client)
 {
     if (client->config.on_response)
-        client->config.on_response(client, &client->head);
+        client->config.on_response(client, &client->attempt->head);
     if (!pirn__client_goes_on(client))
         return;
     if (!keep_cookies(client))
         pirn__client_fail_plainly(client, PIRN_LAYER_APPLICATION, PIRN_E_MEMORY);
-    else if (is_redirect(client->head.status) && client->now.max_redirects > 0)
+    else if (is_redirect(client->attempt->head.status) && client->attempt->now.max_redirects > 0)
         redirect(client);
     else if (!answer(client))
         take_handshake(client);
@@ -212,10 +215,10 @@ static bool is_interim(const struct pirn_http_head *head)
 static void skip_interim(struct pirn_client *client)
 {
     struct pirn__client_bytes *response = &client->response;
-    response->len -= client->head.size;
-    memmove(response->data, response->data + client->head.size, response->len);
+    response->len -= client->attempt->head.size;
+    memmove(response->data, response->data + client->attempt->head.size, response->len);
     client->interim++;
-    pirn_http_head_init(&client->head, PIRN_HTTP_RESPONSE, client->headers,
+    pirn_http_head_init(&client->attempt->head, PIRN_HTTP_RESPONSE, client->headers,
                         client->config.max_headers, client->config.max_head_bytes);
 }
 
@@ -223,13 +226,14 @@ static void parse(struct pirn_client *client)
 {
     const struct pirn__client_bytes *response = &client->response;
     int result;
-    while ((result = pirn_http_head_feed(&client->head, response->data, response->len)) > 0 &&
-           is_interim(&client->head) && client->interim < PIRN_CLIENT_MAX_INTERIM)
+    while ((result = pirn_http_head_feed(&client->attempt->head, response->data, response->len)) >
+               0 &&
+           is_interim(&client->attempt->head) && client->interim < PIRN_CLIENT_MAX_INTERIM)
         skip_interim(client);
     if (result < 0)
-        fail_response(client,
-                      pirn_client_handshake_read_response(&client->handshake, &client->head));
-    else if (result > 0 && is_interim(&client->head))
+        fail_response(client, pirn_client_handshake_read_response(&client->attempt->handshake,
+                                                                  &client->attempt->head));
+    else if (result > 0 && is_interim(&client->attempt->head))
         fail_http(client, PIRN_E_INTERIM, pirn_error_text(PIRN_E_INTERIM));
     else if (result > 0)
         judge(client);

@@ -108,7 +108,7 @@ static uint32_t decide_failure(struct pirn_client *client, const struct pirn__cl
         .proxy_status = fault->layer == PIRN_LAYER_PROXY ? fault->status : 0,
     };
     if (refused)
-        cause.retry_after = pirn_http_find(&client->head, PIRN_STR("Retry-After"));
+        cause.retry_after = pirn_http_find(&client->attempt->head, PIRN_STR("Retry-After"));
     return decide(client, &cause);
 }
 

@@ -47,10 +47,20 @@ enum pirn__client_wish {
     PIRN__WISH_END
 };
 
+/* What only attempts need; there from pirn__client_begin() to pirn__client_abandon(). */
+struct pirn__client_attempt {
+    struct pirn_client_config now;           /* as on_attempt made it of the client's */
+    struct pirn__client_bytes start;         /* now.url, which what is secret belongs to */
+    struct pirn_url target;                  /* the client's url, taken apart */
+    struct pirn__client_bytes authorization; /* the answer for the next request */
+    struct pirn_client_handshake_config asked;
+    struct pirn_client_handshake handshake;
+    struct pirn_http_head head;
+};
+
 struct pirn_client {
     struct pirn__conn_owner owner;    /* of conn; first, so that it is the client */
     struct pirn_client_config config; /* complete; url is own memory */
-    struct pirn_client_config now;    /* as on_attempt made it of config; for this attempt */
     struct pirn_handlers handlers;    /* the program's, with ours before some of them */
     struct pirn__task task;           /* wishes, and the end of one that was freed */
     struct pirn_timer timer;          /* of the step, or of the wait */
@@ -66,26 +76,21 @@ struct pirn_client {
     uint32_t wait_ms;  /* of WAITING */
 
     /* The attempt. */
-    struct pirn__client_bytes base;  /* config.url */
-    struct pirn__client_bytes start; /* now.url, which what is secret belongs to */
-    struct pirn__client_bytes url;   /* the one being asked, normalised */
-    struct pirn_url target;          /* url, taken apart */
+    struct pirn__client_attempt *attempt;
+    struct pirn__client_bytes base; /* config.url */
+    struct pirn__client_bytes url;  /* the one being asked, normalised */
     unsigned redirects;
-    unsigned answers;                        /* requests with a Digest answer */
-    struct pirn__client_bytes authorization; /* the answer for the next request */
+    unsigned answers; /* requests with a Digest answer */
     struct pirn__dial *dial;
     struct pirn_watch watch; /* the socket; fd -1: none */
     struct pirn__tls *tls;
-    struct pirn_tls *context; /* held: the one configured, or one of its own once it needs it */
+    struct pirn_tls *context; /* held: the one configured, or the usual once it needs it */
 
     /* The opening handshake. */
-    struct pirn_client_handshake_config asked;
-    struct pirn_client_handshake handshake;
     struct pirn__client_bytes request;
     size_t request_sent;
     struct pirn__client_bytes response;
-    struct pirn_header *headers; /* config.max_headers of them */
-    struct pirn_http_head head;
+    struct pirn_header *headers;          /* config.max_headers of them */
     unsigned interim;                     /* 1xx answers so far */
     struct pirn__client_bytes offers;     /* what we offered; then */
     struct pirn__client_bytes extensions; /* what the server chose */
@@ -139,7 +144,8 @@ void pirn__client_wish(struct pirn_client *client, enum pirn__client_wish wish);
 
 /* ---- client_attempt.c */
 
-/* Begins an attempt. */
+/* Takes memory for an attempt, with the client's configuration; false without. And begins it. */
+bool pirn__client_prepare(struct pirn_client *client);
 void pirn__client_begin(struct pirn_client *client);
 
 /* Takes the URL of now as the one to be asked: 0, -PIRN_E_URL, -PIRN_E_MEMORY. */

@@ -36,6 +36,8 @@ struct scratch {
     size_t wanted; /* of ciphertext, by the call that is at work */
     uint8_t in[IN_BYTES], out[OUT_BYTES];
     uint8_t record[RECORD_BYTES]; /* plaintext that lay in pieces */
+    struct pirn_tls *usual;       /* of clients that have no context of their own; */
+    size_t usual_users;           /* freed by the last of them */
 };
 
 static struct scratch *scratch_of(const struct pirn__tls *tls)
@@ -53,7 +55,7 @@ bool pirn__tls_prepare(struct pirn_loop *loop)
     if (!scratch)
         return false;
     shared->tls_bytes = sizeof *scratch;
-    scratch->in_at = scratch->in_len = scratch->out_len = 0;
+    scratch->in_at = scratch->in_len = scratch->out_len = scratch->usual_users = 0;
     return true;
 }
 
@@ -163,6 +165,26 @@ void pirn_tls_free(struct pirn_tls *tls)
     context_release(tls->current);
     pthread_mutex_destroy(&tls->lock);
     free(tls);
+}
+
+struct pirn_tls *pirn__tls_usual(struct pirn_loop *loop, char *error, size_t cap)
+{
+    if (!pirn__tls_prepare(loop)) {
+        snprintf(error, cap, "%s", pirn_error_text(PIRN_E_MEMORY));
+        return NULL;
+    }
+    struct scratch *scratch = pirn__loop_shared(loop)->tls;
+    if (scratch->usual_users == 0)
+        scratch->usual = pirn_tls_new(PIRN_CLIENT, NULL, error, cap);
+    scratch->usual_users += scratch->usual != NULL;
+    return scratch->usual;
+}
+
+void pirn__tls_usual_free(struct pirn_loop *loop)
+{
+    struct scratch *scratch = pirn__loop_shared(loop)->tls;
+    if (--scratch->usual_users == 0)
+        pirn_tls_free(scratch->usual);
 }
 
 enum pirn_role pirn__tls_role(const struct pirn_tls *tls)
@@ -382,21 +404,27 @@ static ssize_t no_bytes(const struct pirn__tls *tls)
     return -1;
 }
 
-/* Fills a piece from at on; false when it could not be filled. */
+/* All that came has been read: the library would ask for more in vain. */
+static bool is_drained(const struct pirn__tls *tls)
+{
+    const struct scratch *scratch = scratch_of(tls);
+    return tls->dry && scratch->in_at == scratch->in_len && bytes_left(&tls->in) == 0 &&
+           !library->pending(tls);
+}
+
+/* Fills a piece; false when it could not be filled. */
 static bool read_piece(struct pirn__tls *tls, const struct iovec *piece, size_t *got)
 {
     size_t at = 0;
-    while (at < piece->iov_len && !tls->error && !tls->closed) {
+    bool more = true;
+    while (more && at < piece->iov_len && !tls->error && !tls->closed) {
         int n = library->read(tls, (char *)piece->iov_base + at, piece->iov_len - at);
-        if (n == PIRN__TLS_AGAIN)
-            break;
-        if (n > 0)
-            at += (size_t)n;
-        else
-            tls->closed = n == PIRN__TLS_END;
+        at += n > 0 ? (size_t)n : 0;
+        tls->closed = n == PIRN__TLS_END;
+        more = n > 0 && !is_drained(tls);
     }
     *got += at;
-    return at == piece->iov_len;
+    return more && at == piece->iov_len;
 }
 
 static size_t room_in(const struct iovec *pieces, int count)

@@ -19,6 +19,11 @@ struct pirn__tls;
 struct pirn_tls *pirn__tls_hold(struct pirn_tls *tls);
 enum pirn_role pirn__tls_role(const struct pirn_tls *tls);
 
+/* The context of clients of this loop that have none of their own, made by the first; NULL with a
+ * text of why. Each that has it lets go of it, and it is freed by the last. */
+struct pirn_tls *pirn__tls_usual(struct pirn_loop *loop, char *error, size_t cap);
+void pirn__tls_usual_free(struct pirn_loop *loop);
+
 /* Takes the memory that all sessions of a loop share, if none has yet; pirn__tls_start() does it
  * too. False without. */
 bool pirn__tls_prepare(struct pirn_loop *loop);
