@@ -61,8 +61,9 @@ struct pirn_tls_config {
     struct pirn_tls_pem crl; /* what was revoked; each issuer in the chain needs a list then */
     enum pirn_tls_client_certificates client_certificates; /* of servers; anonymous */
     enum pirn_tls_version min_version;                     /* TLS 1.2 */
-    const char *ciphers;      /* of TLS 1.2, OpenSSL's notation; NULL: OpenSSL's default */
-    const char *ciphersuites; /* of TLS 1.3, likewise */
+    const char *ciphers;      /* of TLS 1.2, OpenSSL's notation, the best first: servers choose by
+                               * their own order; NULL: OpenSSL's default */
+    const char *ciphersuites; /* of TLS 1.3, likewise; NULL: AES-128-GCM comes first */
     bool no_resumption;       /* every handshake is a full one */
     bool insecure;            /* clients: nothing is verified; who is in between reads all */
     const char *key_log_file; /* secrets are appended to this file, for Wireshark; NULL: none. The

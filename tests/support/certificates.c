@@ -9,7 +9,7 @@
 #include <pirn/loop.h>
 
 static char folder[] = "/tmp/pirn-certificates-XXXXXX";
-static bool made;
+static bool made, rsa;
 
 static int run(const char *format, const char *argument)
 {
@@ -29,12 +29,20 @@ static void make_folder(void)
     assert_non_null(mkdtemp(folder));
     made = true;
     atexit(remove_folder);
-    assert_int_equal(run("sh '%s/tests/support/certificates.sh' '%s'", source ? source : "."), 0);
+    assert_int_equal(run(rsa ? "sh '%s/tests/support/certificates.sh' '%s' rsa"
+                             : "sh '%s/tests/support/certificates.sh' '%s'",
+                         source ? source : "."),
+                     0);
 }
 
 bool certificates_available(void)
 {
     return pirn_tls_available() && system("openssl version >/dev/null 2>&1") == 0;
+}
+
+void certificates_with_rsa(void)
+{
+    rsa = true;
 }
 
 const char *certificate(const char *name)

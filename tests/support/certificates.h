@@ -11,6 +11,9 @@ bool certificates_available(void);
  * time. */
 const char *certificate(const char *name);
 
+/* First: with those of RSA keys too. */
+void certificates_with_rsa(void);
+
 /* A context for either end: the server is localhost, and the client trusts its CA. One each for the
  * whole test program, where tests are to run over TLS: PIRN_TEST_TLS is set; else NULL. */
 struct pirn_tls *certificates_tls(enum pirn_role role);

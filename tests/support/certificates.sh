@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes what the TLS tests need, in PEM, in the folder that is named: two CAs; certificates of the
-# first, good and bad in one way each, with their keys; a revocation list.
+# first, good and bad in one way each, with their keys; a revocation list. With "rsa" behind it also
+# a chain of RSA keys, which take a second to find.
 set -eu
 cd "$1"
 exec 2>openssl.log
@@ -67,3 +68,14 @@ openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out crl.pem
 mkdir folder
 cp ca.pem folder
 openssl rehash folder
+
+if [ "${2-}" = rsa ]; then
+    openssl genrsa -out rsa.key 2048
+    key() { cp rsa.key "$1.key"; }
+    public="subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+    public="${public}authorityInfoAccess=caIssuers;URI:http://example.org/ca.der\n"
+    public="${public}certificatePolicies=2.23.140.1.2.1\n"
+    issue rsa-intermediate ca "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n$public"
+    issue rsa-below rsa-intermediate "$local_names\nextendedKeyUsage=serverAuth\n$public"
+    cat rsa-below.pem rsa-intermediate.pem >rsa-chain.pem
+fi

@@ -60,6 +60,7 @@ struct pirn__tls {
     bool ended;                 /* the peer's side of the stream: there is no more to pull */
     bool closed;                /* by the peer's close_notify */
     bool shut;                  /* by ours */
+    bool shaken, owes_ticket;   /* the library's, see there */
     int recv_error, send_error; /* errno of the socket */
     long reason, detail;        /* the library's, for its text */
     struct pirn__tls_bytes in;  /* came, and not yet pulled */

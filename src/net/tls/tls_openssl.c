@@ -3,7 +3,8 @@
  * write takes all of its record or fails.
  *
  * OpenSSL's queue of errors belongs to the thread, so it is emptied before each call and after each
- * failure, which keeps what is told of it: a code, and what verification found. */
+ * failure, which keeps what is told of it: a code, and what verification found. As emptying an
+ * empty one takes 400 instructions, it is looked at first. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,14 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH || (command == BIO_CTRL_EOF && tls->ended);
 }
 
+void pirn__tls_openssl_watch(const SSL *ssl, int where, int value)
+{
+    struct pirn__tls *tls = BIO_get_data(SSL_get_rbio(ssl));
+    (void)value;
+    if (where & SSL_CB_LOOP)
+        tls->shaken = true;
+}
+
 struct bio_method_st *pirn__tls_openssl_method(void)
 {
     BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "pirn");
@@ -66,6 +75,12 @@ struct bio_method_st *pirn__tls_openssl_method(void)
 }
 
 /* ---- failures */
+
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
 
 static const struct failure {
     int reason; /* of ERR_LIB_SSL */
@@ -100,7 +115,7 @@ static int fail(struct pirn__tls *tls)
         if (tls->error == PIRN_E_TLS_CERTIFICATE)
             tls->detail = SSL_get_verify_result(ssl_of(tls));
     }
-    ERR_clear_error();
+    forget_errors();
     return PIRN__TLS_FAILED;
 }
 
@@ -218,7 +233,7 @@ static bool open_session(struct pirn__tls *tls, const char *name)
     bool client = tls->context->role == PIRN_CLIENT;
     tls->state = SSL_new(context_of(tls)->each[0]);
     bool made = tls->state && set_bio(tls) && (!client || set_name(ssl_of(tls), name));
-    ERR_clear_error();
+    forget_errors();
     if (!made) {
         free_session(tls);
         return false;
@@ -234,46 +249,69 @@ static bool open_session(struct pirn__tls *tls, const char *name)
 
 /* ---- calls */
 
+/* An idle session keeps nothing of its handshake. */
+static int settle(struct pirn__tls *tls)
+{
+    if (!pirn__tls_openssl_note_peer(ssl_of(tls))) {
+        tls->error = PIRN_E_MEMORY;
+        return fail(tls);
+    }
+    pirn__tls_openssl_drop_keys(ssl_of(tls));
+    SSL_set1_host(ssl_of(tls), NULL);
+    tls->owes_ticket = tls->owes_ticket && SSL_version(ssl_of(tls)) >= TLS1_3_VERSION;
+    forget_errors();
+    return 1;
+}
+
 static int shake_hands(struct pirn__tls *tls)
 {
-    ERR_clear_error();
+    forget_errors();
     int result = SSL_do_handshake(ssl_of(tls));
     if (result == 1)
-        return 1;
+        return settle(tls);
     result = judge(tls, result);
     return result == PIRN__TLS_END ? fail(tls) : result;
 }
 
-/* Tickets and updates of keys, which come between records of data, leave a buffer for writing that
- * SSL_MODE_RELEASE_BUFFERS forgets. Not in the midst of a record, which SSL_free_buffers() of
- * before 3.0.14 would lose (CVE-2024-4741). */
-static void release_buffers(SSL *ssl)
+/* Messages of the handshake that come between records of data, tickets and updates of keys, leave a
+ * buffer for writing that SSL_MODE_RELEASE_BUFFERS forgets. Not in the midst of a record, which
+ * SSL_free_buffers() of before 3.0.14 would lose (CVE-2024-4741). */
+static void release_buffers(struct pirn__tls *tls)
 {
-    if (SSL_pending(ssl) == 0 && strcmp(SSL_rstate_string(ssl), "RH") == 0)
-        SSL_free_buffers(ssl);
+    SSL *ssl = ssl_of(tls);
+    if (SSL_pending(ssl) > 0 || strcmp(SSL_rstate_string(ssl), "RH") != 0)
+        return;
+    SSL_free_buffers(ssl);
+    tls->shaken = false;
 }
 
 static int read_records(struct pirn__tls *tls, void *data, size_t cap)
 {
-    ERR_clear_error();
+    forget_errors();
     int result = SSL_read(ssl_of(tls), data, cap < INT_MAX ? (int)cap : INT_MAX);
-    if (result > 0 || SSL_want_read(ssl_of(tls)))
-        release_buffers(ssl_of(tls));
+    if (tls->shaken && (result > 0 || SSL_want_read(ssl_of(tls))))
+        release_buffers(tls);
     return result > 0 ? result : judge(tls, result);
 }
 
+/* A server's ticket leaves with the first thing that it has to say. */
 static int write_record(struct pirn__tls *tls, const void *data, size_t len)
 {
-    ERR_clear_error();
+    forget_errors();
+    if (tls->owes_ticket)
+        SSL_new_session_ticket(ssl_of(tls));
+    tls->owes_ticket = false;
     int result = SSL_write(ssl_of(tls), data, (int)len);
+    if (tls->shaken && result > 0)
+        release_buffers(tls);
     return result > 0 ? result : fail(tls);
 }
 
 static void close_notify(struct pirn__tls *tls)
 {
-    ERR_clear_error();
+    forget_errors();
     SSL_shutdown(ssl_of(tls));
-    ERR_clear_error();
+    forget_errors();
 }
 
 static bool is_pending(const struct pirn__tls *tls)
@@ -285,17 +323,11 @@ static bool is_pending(const struct pirn__tls *tls)
 
 static void tell_peer(const struct pirn__tls *tls, struct pirn_tls_info *info)
 {
-    X509 *peer = SSL_get0_peer_certificate(ssl_of(tls));
-    BIO *text = peer ? BIO_new(BIO_s_mem()) : NULL;
-    if (!peer)
+    const char *name = pirn__tls_openssl_peer(ssl_of(tls));
+    if (!name)
         return;
     info->verified = !context_of(tls)->insecure && SSL_get_verify_result(ssl_of(tls)) == X509_V_OK;
-    if (text && X509_NAME_print_ex(text, X509_get_subject_name(peer), 0,
-                                   XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) > 0) {
-        int len = BIO_read(text, info->peer_subject, PIRN_TLS_SUBJECT_CAP - 1);
-        info->peer_subject[len > 0 ? len : 0] = '\0';
-    }
-    BIO_free(text);
+    snprintf(info->peer_subject, sizeof info->peer_subject, "%s", name);
 }
 
 static void tell(const struct pirn__tls *tls, struct pirn_tls_info *info)
@@ -310,7 +342,7 @@ static void tell(const struct pirn__tls *tls, struct pirn_tls_info *info)
     info->server_name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     info->resumed = SSL_session_reused(ssl) == 1;
     tell_peer(tls, info);
-    ERR_clear_error();
+    forget_errors();
 }
 
 const struct pirn__tls_library pirn__tls_openssl = {

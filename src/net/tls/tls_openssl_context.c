@@ -248,6 +248,24 @@ static int choose_identity(SSL *ssl, int *alert, void *argument)
     return SSL_TLSEXT_ERR_OK;
 }
 
+enum { PSK_DHE_KE = 1 }; /* RFC 8446, 4.2.9 */
+
+/* Whether the client can make use of a ticket of TLS 1.3: some that cannot take one for an error.
+ */
+static int note_offer(SSL *ssl, int *alert, void *argument)
+{
+    const unsigned char *modes;
+    size_t len;
+    struct pirn__tls *tls = BIO_get_data(SSL_get_rbio(ssl));
+    const struct pirn__tls_openssl *context = argument;
+    (void)alert;
+    tls->owes_ticket =
+        context->gives_tickets &&
+        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk_kex_modes, &modes, &len) == 1 && len > 1 &&
+        memchr(modes + 1, PSK_DHE_KE, len - 1);
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 static void log_keys(const SSL *ssl, const char *line)
 {
     const struct iovec pieces[] = {{(void *)(uintptr_t)line, strlen(line)},
@@ -270,32 +288,61 @@ static void keep(struct pirn__tls_openssl *context, SSL_SESSION *session, const 
     snprintf(context->kept[at].name, sizeof context->kept[at].name, "%s", name);
 }
 
-/* Returns 1 if the session is ours from now on. */
+/* Keeps a copy, if any: a session that lives has no use for its ticket. */
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     struct pirn__tls_openssl *context = context_of(ssl);
     char name[PIRN__TLS_NAME_CAP];
-    if (!pirn__tls_openssl_name(ssl, name))
+    bool keeps =
+        context->kept && pirn__tls_openssl_name(ssl, name) && pirn__tls_openssl_note_peer(ssl);
+    SSL_SESSION *copy = keeps ? SSL_SESSION_dup(session) : NULL;
+    if (SSL_version(ssl) >= TLS1_3_VERSION)
+        pirn__tls_openssl_drop_ticket(ssl);
+    if (!copy)
         return 0;
     pthread_mutex_lock(&context->lock);
-    keep(context, session, name);
+    keep(context, copy, name);
     pthread_mutex_unlock(&context->lock);
-    return 1;
+    return 0;
 }
 
 /* ---- an SSL_CTX */
+
+/* The suites of TLS 1.3 that OpenSSL would offer, as the system has configured it, but AES-128
+ * first: it is the one that every end has, takes less time, and its SHA-256 takes less still. */
+static void prefer_aes_128(SSL_CTX *ctx)
+{
+    static const char first[] = "TLS_AES_128_GCM_SHA256";
+    STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(ctx);
+    char names[512] = "";
+    size_t len = 0;
+    for (int want = 1; want >= 0; want--)
+        for (int i = 0; i < sk_SSL_CIPHER_num(all) && len < sizeof names; i++) {
+            const SSL_CIPHER *suite = sk_SSL_CIPHER_value(all, i);
+            const char *name = SSL_CIPHER_get_name(suite);
+            if (strcmp(SSL_CIPHER_get_version(suite), "TLSv1.3") == 0 &&
+                (strcmp(name, first) == 0) == want)
+                len +=
+                    (size_t)snprintf(names + len, sizeof names - len, "%s%s", len ? ":" : "", name);
+        }
+    if (len > 0 && len < sizeof names)
+        SSL_CTX_set_ciphersuites(ctx, names);
+}
 
 static bool set_protocol(const struct maker *maker, SSL_CTX *ctx)
 {
     const struct pirn_tls_config *config = maker->config;
     int least = config->min_version == PIRN_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     if (SSL_CTX_set_min_proto_version(ctx, least) != 1)
         return fail(maker, "cannot set the TLS version");
     if (config->ciphers && SSL_CTX_set_cipher_list(ctx, config->ciphers) != 1)
         return fail(maker, "cannot use the ciphers '%s'", config->ciphers);
-    if (config->ciphersuites && SSL_CTX_set_ciphersuites(ctx, config->ciphersuites) != 1)
+    if (!config->ciphersuites)
+        prefer_aes_128(ctx);
+    else if (SSL_CTX_set_ciphersuites(ctx, config->ciphersuites) != 1)
         return fail(maker, "cannot use the ciphersuites '%s'", config->ciphersuites);
     if (maker->role == PIRN_SERVER)
         SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
@@ -310,10 +357,11 @@ static void set_resumption(const struct maker *maker, SSL_CTX *ctx)
     bool server = maker->role == PIRN_SERVER;
     SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_num_tickets(ctx, server && !maker->config->no_resumption);
-    if (maker->config->no_resumption) {
+    SSL_CTX_set_num_tickets(ctx, 0); /* by themselves; see write_record() */
+    maker->context->gives_tickets = server && !maker->config->no_resumption;
+    if (maker->config->no_resumption)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    } else if (!server) {
+    if (!server) {
         SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(ctx, keep_session);
     }
@@ -349,10 +397,12 @@ static SSL_CTX *make_one(const struct maker *maker, const struct pirn_tls_identi
         return NULL;
     }
     SSL_CTX_set_app_data(ctx, maker->context);
+    SSL_CTX_set_info_callback(ctx, pirn__tls_openssl_watch);
     SSL_CTX_set_default_passwd_cb(ctx, give_password);
     if (maker->role == PIRN_SERVER) { /* OpenSSL calls it for clients too */
         SSL_CTX_set_tlsext_servername_callback(ctx, choose_identity);
         SSL_CTX_set_tlsext_servername_arg(ctx, maker->context);
+        SSL_CTX_set_client_hello_cb(ctx, note_offer, maker->context);
     }
     if (maker->context->key_log >= 0)
         SSL_CTX_set_keylog_callback(ctx, log_keys);
