@@ -2,7 +2,7 @@
 PORT ?= 9001
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
-JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) # tests wait half of their time
 TODAY := $(shell date +%F)
 CTEST := ctest --output-on-failure -j $(JOBS) --test-dir
 
