@@ -119,6 +119,8 @@ struct pirn_client_config {
                             * without a look-up of the URL's host, which stays what is asked for and
                             * verified. Not for redirects to other origins, nor through a proxy that
                             * looks up names itself */
+    const char *local_address; /* one of this machine, in numbers: connections are made from it, to
+                                * addresses of its kind only, be they a proxy's */
     const char *proxy;     /* "http://[user:password@]host:port", also socks4a, socks5, socks5h;
                             * its password as the server's: Basic, then Digest if a 407 asks;
                             * NULL: by http_proxy, https_proxy, all_proxy, no_proxy; "": none */

@@ -1,7 +1,9 @@
 /* What a client asks for, and what it makes of redirects and challenges: who is told what. */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <pirn/tls.h>
 
@@ -609,6 +611,30 @@ static void to_an_address(void **state)
     finish();
 }
 
+static void from_an_address(void **state)
+{
+    (void)state;
+    struct sockaddr_in peer;
+    socklen_t size = sizeof peer;
+    int error = 0;
+    begin();
+    struct pirn_client_config config = guest_config("/");
+    config.local_address = "127.0.0.2";
+    ask(&config);
+    assert_int_equal(getpeername(script.fd, (struct sockaddr *)&peer, &size), 0);
+    assert_int_equal(ntohl(peer.sin_addr.s_addr), 0x7F000002);
+    let_in();
+    guest_close();
+    config.local_address = "::1";
+    guest_open(&config);
+    guest_expect_failure(PIRN_LAYER_TCP, PIRN_E_SYSTEM, "tcp: address family is not supported *");
+    guest_close();
+    config.local_address = "lo";
+    assert_null(pirn_client_new(stage.loop, &config, &error));
+    assert_int_equal(error, PIRN_E_ARGUMENT);
+    finish();
+}
+
 /* ---- before each attempt */
 
 static const char *token;
@@ -663,6 +689,7 @@ int main(void)
         GUEST_TEST(refused_by_a_proxy),
         GUEST_TEST(proxy_of_the_environment),
         GUEST_TEST(to_an_address),
+        GUEST_TEST(from_an_address),
         GUEST_TEST(on_attempt_changes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

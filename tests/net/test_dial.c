@@ -169,7 +169,7 @@ static void a_full_unix_listener_is_waited_for(void **state)
     assert_int_equal(bind(listener, (struct sockaddr *)&name, size), 0);
     assert_int_equal(listen(listener, 0), 0);
     while (count < COUNT(waiting) &&
-           (waiting[count] = pirn__socket_connect((struct sockaddr *)&name, size)) >= 0)
+           (waiting[count] = pirn__socket_connect((struct sockaddr *)&name, size, NULL)) >= 0)
         count++;
     assert_in_range(count, 1, COUNT(waiting) - 1);
     struct pirn__dial_target target = {.unix_path = pirn_cstr(path), .connect_timeout_ms = 300};

@@ -108,7 +108,7 @@ static void sockets_tell_what_became_of_them(void **state)
     assert_int_equal(bind(listener, &ip.name.any, pirn__ip_size(&ip)), 0);
     assert_int_equal(listen(listener, 1), 0);
     assert_int_equal(getsockname(listener, &ip.name.any, &size), 0);
-    int fd = pirn__socket_connect(&ip.name.any, pirn__ip_size(&ip));
+    int fd = pirn__socket_connect(&ip.name.any, pirn__ip_size(&ip), NULL);
     assert_true(fd >= 0);
     close(accept(listener, NULL, NULL));
     assert_int_equal(pirn__socket_connected(fd), 0);

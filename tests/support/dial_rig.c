@@ -213,7 +213,7 @@ void rig_plug(struct rig_hole *hole, const char *host, uint16_t *port)
     assert_true(pirn__ip_parse(&ip, pirn_cstr(host)));
     pirn__ip_set_port(&ip, *port);
     for (int i = 0; i < 4; i++) {
-        int fd = pirn__socket_connect(&ip.name.any, pirn__ip_size(&ip));
+        int fd = pirn__socket_connect(&ip.name.any, pirn__ip_size(&ip), NULL);
         assert_true(fd >= 0);
         hole->fds[hole->count++] = fd;
     }

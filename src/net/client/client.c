@@ -183,7 +183,7 @@ static int prepare(struct pirn_client *client)
     if (!error)
         error = pirn__client_check_proxy(client);
     if (!error)
-        error = pirn__client_check_address(client);
+        error = pirn__client_check_addresses(client);
     if (!error && client->attempt->target.secure && !pirn_tls_available())
         error = -PIRN_E_UNSUPPORTED;
     if (!error)

@@ -239,19 +239,29 @@ static int find_address(const struct pirn_client *client, struct pirn__ip *addre
     return pirn__ip_parse(address, text) ? 1 : -PIRN_E_ARGUMENT;
 }
 
-int pirn__client_check_address(struct pirn_client *client)
+/* The same for its own end. */
+static int find_local_address(const struct pirn_client *client, struct pirn__ip *address)
+{
+    struct pirn_str text = pirn_cstr(client->attempt->now.local_address);
+    if (!text.data)
+        return 0;
+    return pirn__ip_parse(address, text) ? 1 : -PIRN_E_ARGUMENT;
+}
+
+int pirn__client_check_addresses(struct pirn_client *client)
 {
     struct pirn__ip address;
-    int found = find_address(client, &address);
-    return found < 0 ? found : 0;
+    bool good = find_address(client, &address) >= 0 && find_local_address(client, &address) >= 0;
+    return good ? 0 : -PIRN_E_ARGUMENT;
 }
 
 void pirn__client_dial(struct pirn_client *client)
 {
     const struct pirn_client_timeouts *timeouts = &client->config.timeouts;
     struct pirn__proxy proxy;
-    struct pirn__ip address;
+    struct pirn__ip address, from;
     int found = find_proxy(client, &proxy), given = find_address(client, &address);
+    int own = find_local_address(client, &from);
     struct pirn__dial_target target = {
         .host = client->attempt->target.host,
         .port = client->attempt->target.port,
@@ -260,13 +270,14 @@ void pirn__client_dial(struct pirn_client *client)
         .digest_only = client->attempt->now.digest_only,
         .addresses = given > 0 ? &address : NULL,
         .address_count = given > 0,
+        .from = own > 0 ? &from : NULL,
         .resolve_timeout_ms = timeouts->resolve_ms,
         .connect_timeout_ms = timeouts->connect_ms,
         .proxy_timeout_ms = timeouts->proxy_ms,
         .step = dial_step,
     };
     client->phase = PIRN__CLIENT_DIALING;
-    int error = found < 0 ? found : given < 0 ? given : 0;
+    int error = found < 0 ? found : given < 0 ? given : own < 0 ? own : 0;
     if (!error)
         error = pirn__dial_start(pirn__client_loop(client), &target, dialed, client, &client->dial);
     if (error)

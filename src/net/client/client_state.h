@@ -156,7 +156,7 @@ void pirn__client_move(struct pirn_client *client, struct pirn__client_bytes *ur
 /* Whether the proxy and the address that are configured are some: 0, -PIRN_E_PROXY_URL or
  * -PIRN_E_ARGUMENT. */
 int pirn__client_check_proxy(struct pirn_client *client);
-int pirn__client_check_address(struct pirn_client *client);
+int pirn__client_check_addresses(struct pirn_client *client);
 
 /* Dials client->target. */
 void pirn__client_dial(struct pirn_client *client);

@@ -43,6 +43,7 @@ struct pirn__dial {
     uint64_t step_us;        /* when the step began */
     struct pirn__dial_result result;
     struct sockaddr_un local;
+    struct pirn__ip from;
     struct pirn__ip host_ip; /* of the host, for a proxy that wants it */
     size_t ip_count;
     struct pirn__ip ips[PIRN__RESOLVE_ADDRESSES];
@@ -533,6 +534,10 @@ static void fill(struct pirn__dial *dial, const struct pirn__dial_target *target
         dial->proxy = *target->proxy;
         copy(&dial->proxy.host, &at);
         copy(&dial->proxy.userinfo, &at);
+    }
+    if (target->from) {
+        dial->from = *target->from;
+        dial->race.from = &dial->from;
     }
     if (target->addresses) {
         size_t most = PIRN__RESOLVE_ADDRESSES;

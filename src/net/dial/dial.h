@@ -29,6 +29,7 @@ struct pirn__dial_target {
                                        * {NULL, 0}: none. Else host and proxy are not looked at */
     const struct pirn__proxy *proxy;  /* NULL for none */
     bool digest_only;                 /* the proxy never gets the password as Basic */
+    const struct pirn__ip *from;      /* the own address: that family only; NULL: any */
     uint32_t resolve_timeout_ms;      /* of one look-up; through some proxies there are two */
     uint32_t connect_timeout_ms;      /* of all addresses together */
     uint32_t proxy_timeout_ms;        /* from the connection to the proxy until its consent */

@@ -121,7 +121,7 @@ static int begin(struct pirn__race *race, size_t place)
     struct pirn__racer *racer = &race->racers[place];
     const struct sockaddr *name;
     socklen_t size = name_of(race, place, &name);
-    int fd = pirn__socket_connect(name, size);
+    int fd = pirn__socket_connect(name, size, race->local ? NULL : race->from);
     if (fd < 0)
         return fd;
     *racer = (struct pirn__racer){.race = race, .place = place};

@@ -28,6 +28,7 @@ struct pirn__racer {
 struct pirn__race {
     pirn__race_try_fn *try; /* set by the caller; the two calls */
     pirn__race_end_fn *end;
+    const struct pirn__ip *from; /* the own address, also set by the caller; NULL: any */
 
     int error, system_error; /* what end tells */
     const struct sockaddr *name;

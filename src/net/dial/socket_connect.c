@@ -80,7 +80,28 @@ const char *pirn__name_text(const struct sockaddr *name, socklen_t size, char *t
     return text;
 }
 
-int pirn__socket_connect(const struct sockaddr *name, socklen_t size)
+/* The port is left to connect(2), which can give one to several connections to different peers. */
+static bool bind_to(int fd, const struct pirn__ip *from, sa_family_t family)
+{
+    if (from->name.any.sa_family != family) {
+        errno = EAFNOSUPPORT;
+        return false;
+    }
+#ifdef IP_BIND_ADDRESS_NO_PORT
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+#endif
+    return bind(fd, &from->name.any, pirn__ip_size(from)) == 0;
+}
+
+static bool begin_to_connect(int fd, const struct sockaddr *name, socklen_t size,
+                             const struct pirn__ip *from)
+{
+    if (from && !bind_to(fd, from, name->sa_family))
+        return false;
+    return connect(fd, name, size) == 0 || errno == EINPROGRESS || errno == EINTR;
+}
+
+int pirn__socket_connect(const struct sockaddr *name, socklen_t size, const struct pirn__ip *from)
 {
     const int on = 1;
     int fd = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -88,7 +109,7 @@ int pirn__socket_connect(const struct sockaddr *name, socklen_t size)
         return -PIRN_E_SYSTEM;
     if (name->sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(fd, name, size) == 0 || errno == EINPROGRESS || errno == EINTR)
+    if (begin_to_connect(fd, name, size, from))
         return fd;
     int why = errno;
     close(fd);

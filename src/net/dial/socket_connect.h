@@ -32,9 +32,10 @@ socklen_t pirn__unix_name(struct sockaddr_un *name, struct pirn_str path);
 /* A name as "127.0.0.1:80", "[::1]:80", "/run/x.sock", "@name", in text[0..cap); returns text. */
 const char *pirn__name_text(const struct sockaddr *name, socklen_t size, char *text, size_t cap);
 
-/* Makes a socket and begins to connect it; a TCP socket sends without delay. Returns it, connected
- * or about to be (then it becomes writable, or hangs up), or -PIRN_E_SYSTEM: errno says. */
-int pirn__socket_connect(const struct sockaddr *name, socklen_t size);
+/* Makes a socket and begins to connect it, from an address of this machine unless from is NULL; a
+ * TCP socket sends without delay. Returns it, connected or about to be (then it becomes writable,
+ * or hangs up), or -PIRN_E_SYSTEM: errno says, EAFNOSUPPORT if from is of another family. */
+int pirn__socket_connect(const struct sockaddr *name, socklen_t size, const struct pirn__ip *from);
 
 /* What has become of it: 0 for connected, EINPROGRESS, or the errno of its failure. */
 int pirn__socket_connected(int fd);
