@@ -121,11 +121,11 @@ struct pirn_client_config {
                             * looks up names itself */
     const char *local_address; /* one of this machine, in numbers: connections are made from it, to
                                 * addresses of its kind only, be they a proxy's */
-    const char *proxy;     /* "http://[user:password@]host:port", also socks4a, socks5, socks5h;
-                            * its password as the server's: Basic, then Digest if a 407 asks;
-                            * NULL: by http_proxy, https_proxy, all_proxy, no_proxy; "": none */
-    struct pirn_tls *tls;  /* for wss; NULL: one with the defaults, which all such clients of the
-                            * loop share */
+    const char *proxy;         /* "http://[user:password@]host:port", also socks4a, socks5, socks5h;
+                                * its password as the server's: Basic, then Digest if a 407 asks;
+                                * NULL: by http_proxy, https_proxy, all_proxy, no_proxy; "": none */
+    struct pirn_tls *tls; /* for wss; NULL: one with the defaults, which all such clients of the
+                           * loop share */
 
     const struct pirn_str *subprotocols; /* best first */
     size_t subprotocol_count;
