@@ -126,14 +126,21 @@ size_t pirn__utf8_feed_scan(struct pirn_utf8 *validator, const uint8_t *data, si
     return at == len ? len : at + pirn__utf8_feed_scalar(validator, data + at, len - at);
 }
 
+#if PIRN__X86
+enum { AVX512_MIN = 128 }; /* below it is no faster */
+
+static pirn__utf8_scan_fn *long_scan(void)
+{
+    return PIRN__CPU_HAS_AVX512 ? pirn__utf8_scan_avx512 : pirn__utf8_scan_avx2;
+}
+#endif
+
 /* The best scan for texts of this length; NULL for none. */
 static pirn__utf8_scan_fn *scan_for(size_t len)
 {
 #if PIRN__X86
-    if (len >= 128 && PIRN__CPU_HAS_AVX512)
-        return pirn__utf8_scan_avx512;
     if (len >= PIRN__UTF8_SCAN_MIN && PIRN__CPU_HAS("avx2"))
-        return pirn__utf8_scan_avx2;
+        return len < AVX512_MIN ? pirn__utf8_scan_avx2 : long_scan();
     if (len >= PIRN__UTF8_SCAN_MIN && PIRN__CPU_HAS("ssse3"))
         return pirn__utf8_scan_ssse3;
 #endif
