@@ -38,6 +38,13 @@ async function end(socket, server) {
     await server.end();
 }
 
+// A server that takes the place of one that is gone; the socket may be open before this knows it.
+async function serveAgain(socket, { port }) {
+    const open = once(socket, 'open'), server = await serve('--port', String(port));
+    await open;
+    return server;
+}
+
 const numbers = (from, to) => Array.from({ length: to - from }, (_, i) => String(from + i));
 
 async function echoes() {
@@ -74,8 +81,7 @@ async function queueOverCrash() {
     const [failed] = await once(socket, 'close');
     assert.equal(failed.attempt, 2);
     const after = messages(socket, 1000);
-    const second = await serve('--port', String(first.port));
-    await once(socket, 'open');
+    const second = await serveAgain(socket, first);
     numbers(1000, 1100).forEach(text => socket.send(text));
     assert.deepEqual(await after, numbers(100, 1100));
     assert.equal(socket.bufferedAmount, 0);
@@ -92,13 +98,13 @@ async function receipts() {
         if (waiting.delete(data)) arrived.push(data); // an echo is a receipt
         if (data === '2999') resolve();
     });
+    await once(socket, 'open');
     for (let from = 0; from < 3000; from += 1000) {
-        await once(socket, 'open');
         numbers(from, from + 1000).forEach(send);
         if (from === 2000) break;
         await once(socket, 'message'); // in the middle of it
         server.signal('SIGKILL');
-        server = await serve('--port', String(server.port));
+        server = await serveAgain(socket, server);
     }
     await all;
     assert.deepEqual(arrived, numbers(0, 3000));
@@ -117,9 +123,7 @@ async function shutDown() {
     const why = [1001, 'server is shutting down'];
     // (Then it may have tried in vain already.)
     assert.deepEqual(steps.slice(0, 2), [['close', ...why], ['reconnecting', ...why]]);
-    const second = await serve('--port', String(first.port));
-    await once(socket, 'open');
-    await end(socket, second);
+    await end(socket, await serveAgain(socket, first));
 }
 
 async function tooBig() {
