@@ -30,8 +30,8 @@ async function withPage(test, { options = [], crashes = false, before, ...contex
         await state(page, 'open');
         await test(page, server);
         // Chromium tells its console of each address that does not answer.
-        const refusals = crashes ? /ERR_CONNECTION_(REFUSED|RESET)/ : /(?!)/;
-        assert.deepEqual(troubles.filter(each => !refusals.test(each)), []);
+        const refusals = /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|SOCKET_NOT_CONNECTED)/;
+        assert.deepEqual(troubles.filter(each => !crashes || !refusals.test(each)), []);
     } finally {
         await visit.close();
     }
