@@ -36,7 +36,7 @@ static bool is_full(const struct pirn_conn *conn)
 }
 
 /* A queue that is long because nobody has tried to send it is none. */
-bool pirn__conn_is_full(struct pirn_conn *conn)
+static bool stays_full(struct pirn_conn *conn)
 {
     if (is_full(conn))
         pirn__conn_flush(conn);
@@ -45,7 +45,7 @@ bool pirn__conn_is_full(struct pirn_conn *conn)
 
 int pirn__conn_note_full(struct pirn_conn *conn)
 {
-    if (!pirn__conn_is_full(conn))
+    if (!stays_full(conn))
         return 0;
     conn->flags |= PIRN__FULL;
     if (conn->owner->config->when_full == PIRN_FULL_REFUSE)
@@ -62,6 +62,19 @@ int pirn__conn_refuse(struct pirn_conn *conn)
         pirn_conn_close(conn, PIRN_CLOSE_TRY_AGAIN_LATER, PIRN_STR("send queue is full"));
     }
     return -PIRN_E_QUEUE_FULL;
+}
+
+int pirn__conn_make_room(struct pirn_conn *conn)
+{
+    if (!pirn__conn_wake(conn))
+        return -PIRN_E_MEMORY;
+    return stays_full(conn) ? pirn__conn_refuse(conn) : 0;
+}
+
+/* What a call returns that has put a message there. */
+static int taken(struct pirn_conn *conn)
+{
+    return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
 }
 
 /* ---- frames */
@@ -231,19 +244,15 @@ static int send_message(struct pirn_conn *conn, const struct pirn__message *mess
     int error = pirn__conn_check(conn);
     if (!error)
         error = check_message(conn, message);
+    if (!error)
+        error = pirn__conn_make_room(conn);
     if (error)
         return error;
-    if (!pirn__conn_wake(conn))
-        return -PIRN_E_MEMORY;
-    if (pirn__conn_is_full(conn))
-        return pirn__conn_refuse(conn);
     if (conn->flags & PIRN__STREAMING)
         error = pirn__stream_wait(conn, message);
     else
         error = pirn__conn_put(conn, message);
-    if (error)
-        return error;
-    return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
+    return error ? error : taken(conn);
 }
 
 /* ---- messages */
@@ -263,16 +272,11 @@ static int encode_fragment(struct pirn_conn *conn, enum pirn_opcode type, const 
 {
     struct pirn_outgoing out = {.type = type, .data = data, .len = len, .fin = fin, .flush = !fin};
     int error = pirn__conn_check(conn);
-    if (error)
-        return error;
-    if (!pirn__conn_wake(conn))
-        return -PIRN_E_MEMORY;
-    if (pirn__conn_is_full(conn))
-        return pirn__conn_refuse(conn);
-    error = pirn__conn_encode(conn, &out);
-    if (error)
-        return error;
-    return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
+    if (!error)
+        error = pirn__conn_make_room(conn);
+    if (!error)
+        error = pirn__conn_encode(conn, &out);
+    return error ? error : taken(conn);
 }
 
 static int send_otherwise(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
@@ -295,14 +299,10 @@ static int send_frame(struct pirn_conn *conn, enum pirn_opcode type, const void 
         return -PIRN_E_STATE;
     if (!data && len > 0)
         return -PIRN_E_ARGUMENT;
-    if (!pirn__conn_wake(conn))
-        return -PIRN_E_MEMORY;
-    if (pirn__conn_is_full(conn))
-        return pirn__conn_refuse(conn);
-    int error = send_somehow(conn, type, data, len, fin, lent);
-    if (error)
-        return error;
-    return conn->flags & PIRN__CUT ? -PIRN_E_CLOSED : pirn__conn_note_full(conn);
+    int error = pirn__conn_make_room(conn);
+    if (!error)
+        error = send_somehow(conn, type, data, len, fin, lent);
+    return error ? error : taken(conn);
 }
 
 /* The short way, from the second message of a batch on: nothing is to be asked but for room. False

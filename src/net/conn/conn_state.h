@@ -312,13 +312,15 @@ struct pirn__message {
 /* Whether anything may be sent: 0 or an error. */
 int pirn__conn_check(const struct pirn_conn *conn);
 
-/* Whether the queue stands at the high-water mark, and not only because nobody has tried to send
- * it; the second does what follows from that, and returns 1 or 0. */
-bool pirn__conn_is_full(struct pirn_conn *conn);
+/* Does what follows when the queue stands at the high-water mark, and not only because nobody has
+ * tried to send it; 1 then, else 0. */
 int pirn__conn_note_full(struct pirn_conn *conn);
 
 /* A message is not taken, as the queue is full. */
 int pirn__conn_refuse(struct pirn_conn *conn);
+
+/* The memory that output needs, and a queue that is not full: 0 or an error. */
+int pirn__conn_make_room(struct pirn_conn *conn);
 
 /* Sends a whole message, or a frame of one, in pieces; it is checked already, and nothing asks how
  * full the queue is. 0 or an error; without memory the connection has failed then. */

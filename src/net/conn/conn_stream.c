@@ -56,12 +56,10 @@ static int begin(struct pirn_conn *conn, const struct pirn_message_plan *plan)
 {
     struct pirn__stream *stream;
     int error = check_begin(conn, plan);
+    if (!error)
+        error = pirn__conn_make_room(conn);
     if (error)
         return error;
-    if (!pirn__conn_wake(conn))
-        return -PIRN_E_MEMORY;
-    if (pirn__conn_is_full(conn))
-        return pirn__conn_refuse(conn);
     stream = pirn__realloc(pirn__conn_loop(conn), NULL, 0, sizeof *stream);
     if (!stream) {
         pirn__conn_fail(conn, PIRN_E_MEMORY);
