@@ -9,17 +9,12 @@
 #include <time.h>
 
 #include <pirn/blocking.h>
-#include <pirn/server.h>
+
+#include "host.h"
 
 /* ---- the server: echoes, and does what some texts ask for */
 
-static struct host {
-    pthread_t thread;
-    struct pirn_loop *loop;
-    struct pirn_server *server;
-    unsigned pongs;
-    char url[64];
-} host;
+static unsigned pongs;
 
 static bool says(const void *data, size_t len, const char *text)
 {
@@ -45,7 +40,7 @@ static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data
 static void on_pong(struct pirn_conn *conn, const void *data, size_t len, uint64_t rtt_us)
 {
     (void)data, (void)len, (void)rtt_us;
-    host.pongs++;
+    pongs++;
     pirn_conn_send(conn, PIRN_TEXT, "pong", 4);
 }
 
@@ -53,21 +48,6 @@ static void refuse(struct pirn_request *request, void *context)
 {
     (void)context;
     pirn_request_reject(request, 403, NULL, 0, NULL);
-}
-
-static void *serve(void *argument)
-{
-    (void)argument;
-    pirn_loop_run(host.loop);
-    pirn_server_free(host.server);
-    pirn_loop_free(host.loop);
-    return NULL;
-}
-
-static void stop(struct pirn_loop *loop, void *argument)
-{
-    (void)argument;
-    pirn_loop_stop(loop);
 }
 
 static int start_host(void **state)
@@ -81,21 +61,16 @@ static int start_host(void **state)
         .routes = routes,
         .route_count = 2};
     (void)state;
-    host.pongs = 0;
-    host.loop = pirn_loop_new(NULL);
-    host.server = pirn_server_new(host.loop, &config);
-    assert_non_null(host.server);
-    assert_int_equal(pirn_server_listen(host.server, &(struct pirn_listen){.port = 0}), 0);
-    snprintf(host.url, sizeof host.url, "ws://127.0.0.1:%u/",
-             (unsigned)pirn_server_port(host.server));
-    return pthread_create(&host.thread, NULL, serve, NULL);
+    pongs = 0;
+    host_start(&config, NULL);
+    return 0;
 }
 
 static int stop_host(void **state)
 {
     (void)state;
-    pirn_loop_post(host.loop, stop, NULL);
-    return pthread_join(host.thread, NULL);
+    host_stop();
+    return 0;
 }
 
 /* ---- */

@@ -8,10 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <pthread.h>
-
 #include <pirn/blocking.h>
-#include <pirn/server.h>
+
+#include "host.h"
 
 /* ---- memory, of the thread that is under test only */
 
@@ -41,32 +40,6 @@ void __wrap_free(void *old)
 {
     memory.blocks -= memory.on && old;
     __real_free(old);
-}
-
-/* ---- the server, which echoes */
-
-static struct pirn_loop *loop;
-static struct pirn_server *server;
-static char url[64];
-
-static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len)
-{
-    pirn_conn_send(conn, type, data, len);
-}
-
-static void *serve(void *argument)
-{
-    (void)argument;
-    pirn_loop_run(loop);
-    pirn_server_free(server);
-    pirn_loop_free(loop);
-    return NULL;
-}
-
-static void stop(struct pirn_loop *which, void *argument)
-{
-    (void)argument;
-    pirn_loop_stop(which);
 }
 
 /* ---- */
@@ -106,7 +79,7 @@ static size_t run(size_t k, bool fails_on)
     memory.fail_at = k;
     memory.fails_on = fails_on;
     memory.on = true;
-    struct pirn_blocking *ws = pirn_blocking_connect(url, NULL, why, sizeof why);
+    struct pirn_blocking *ws = pirn_blocking_connect(host.url, NULL, why, sizeof why);
     if (ws)
         talk(ws);
     else if (!strstr(why, "out of memory"))
@@ -119,23 +92,15 @@ static size_t run(size_t k, bool fails_on)
 
 static void at_every_moment(void **state)
 {
-    pthread_t thread;
     (void)state;
-    const struct pirn_server_config config = {.conn.handlers.on_message = on_message};
-    loop = pirn_loop_new(NULL);
-    server = pirn_server_new(loop, &config);
-    assert_non_null(server);
-    assert_int_equal(pirn_server_listen(server, &(struct pirn_listen){.port = 0}), 0);
-    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", (unsigned)pirn_server_port(server));
-    assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
+    host_start(&(struct pirn_server_config){0}, NULL);
     for (int on = 0; on < 2; on++) {
         size_t k = 1;
         while (run(k, on) > 0)
             k++;
         assert_in_range(k, 10, 200);
     }
-    pirn_loop_post(loop, stop, NULL);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    host_stop();
 }
 
 int main(void)

@@ -8,22 +8,11 @@
 
 #include "guest.h"
 
-static void begin(void)
-{
-    stage_open(NULL);
-}
-
-static void finish(void)
-{
-    guest_close();
-    stage_close();
-}
-
 static void opens_talks_and_closes(void **state)
 {
     (void)state;
     char steps[512], ours[64], theirs[64];
-    begin();
+    stage_open(NULL);
     struct pirn_client_config config = guest_config("/chat?room=1");
     guest_open(&config);
     assert_int_equal(pirn_client_state(guest.client), PIRN_CLIENT_CONNECTING);
@@ -55,7 +44,7 @@ static void opens_talks_and_closes(void **state)
     assert_int_equal(guest.told.failures, 0);
     assert_null(pirn_client_conn(guest.client));
     assert_string_equal(guest.told.end_text, guest.told.close_text);
-    finish();
+    guest_finish();
 }
 
 /* ---- by other ways */
@@ -80,52 +69,43 @@ static void over_a_unix_socket(void **state)
         assert_string_equal(own, "unix");
         assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "hello", 5), 0);
         AWAIT(guest.told.messages == 1);
-        finish();
+        guest_finish();
     }
-    begin();
+    stage_open(NULL);
     struct pirn_client_config config = guest_config("/");
     config.unix_path = "/tmp/pirn-there-is-no-such-socket";
     guest_open(&config);
     guest_expect_failure(PIRN_LAYER_TCP, PIRN_E_SYSTEM, "tcp: *");
-    finish();
+    guest_finish();
 }
 
 /* ---- the machine */
-
-static bool lucky;
-
-static bool random_or_not(void *context, void *out, size_t len)
-{
-    (void)context;
-    memset(out, 0x5a, len);
-    return lucky;
-}
 
 /* Without random bytes nothing leaves: no key, and no message with a weak mask (C12). */
 static void no_random_bytes(void **state)
 {
     (void)state;
     int error = 0;
-    begin();
+    stage_open(NULL);
     struct pirn_client_config config = guest_config("/");
-    config.conn.endpoint.random = random_or_not;
-    lucky = false;
+    config.conn.endpoint.random = guest_random;
+    guest_lucky = false;
     assert_null(pirn_client_new(stage.loop, &config, &error));
     assert_int_equal(error, PIRN_E_RANDOM);
-    lucky = true;
+    guest_lucky = true;
     guest_connect(&config);
-    lucky = false;
+    guest_lucky = false;
     assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "x", 1), -PIRN_E_RANDOM);
-    lucky = true;
+    guest_lucky = true;
     assert_int_equal(pirn_client_send(guest.client, PIRN_TEXT, "hello", 5), 0);
     AWAIT(guest.told.messages == 1);
     assert_int_equal(stage.told.messages, 1);
     guest_close();
     guest_open(&config);
-    lucky = false;
+    guest_lucky = false;
     guest_expect_failure(PIRN_LAYER_APPLICATION, PIRN_E_RANDOM,
                          "application: random source failed");
-    finish();
+    guest_finish();
 }
 
 /* How far counts of 256 values are from being alike; about 255, and in a million cases once over
@@ -149,15 +129,12 @@ static void masks_are_random(void **state)
     static unsigned bytes[4][256], changes[4][256];
     unsigned all = getenv("PIRN_SANITIZE") ? 1u << 17 : 1u << 20, same = 0;
     uint8_t last[4] = {0};
-    begin();
+    stage_open(NULL);
     script_listen();
     struct pirn_client_config config = guest_config("/");
     guest_open(&config);
-    script_accept();
-    script_await_request();
-    script_send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Accept: ~\r\n\r\n");
-    AWAIT(guest.told.opens == 1);
+    script_take();
+    script_let_in("");
     for (unsigned sent = 0; sent < all; sent += BATCH) {
         for (int i = 0; i < BATCH; i++)
             assert_int_equal(pirn_client_send(guest.client, PIRN_BINARY, "x", 1), 0);
@@ -178,9 +155,7 @@ static void masks_are_random(void **state)
         expect_evenly(changes[i], all);
     }
     assert_true(same < 3);
-    guest_close();
-    script_close();
-    stage_close();
+    guest_finish();
 }
 
 static unsigned signals;
@@ -197,7 +172,7 @@ static void no_signal(void **state)
     (void)state;
     static char block[100000];
     signal(SIGPIPE, on_signal);
-    begin();
+    stage_open(NULL);
     struct pirn_client_config config = guest_config("/");
     guest_connect(&config);
     pirn_conn_terminate(stage.told.conn);
@@ -210,7 +185,7 @@ static void no_signal(void **state)
     assert_int_equal(guest.told.close.layer, PIRN_LAYER_TCP);
     assert_int_equal(signals, 0);
     signal(SIGPIPE, SIG_DFL);
-    finish();
+    guest_finish();
 }
 
 /* A forked child may free its copy, and the parent's connection knows nothing of it (S12). */
@@ -219,7 +194,7 @@ static void forks(void **state)
     (void)state;
     for (int when = 0; when < 2; when++) {
         int status = -1;
-        begin();
+        stage_open(NULL);
         struct pirn_client_config config = guest_config("/");
         guest_open(&config);
         stage_turn();
@@ -240,7 +215,7 @@ static void forks(void **state)
         AWAIT(guest.told.messages == 1);
         assert_string_equal(guest.told.message, "parent");
         assert_int_equal(stage.told.messages, 1);
-        finish();
+        guest_finish();
     }
 }
 
@@ -248,41 +223,33 @@ static void forks(void **state)
 static void a_peer_that_stays(void **state)
 {
     (void)state;
-    begin();
+    stage_open(NULL);
     script_listen();
     struct pirn_client_config config = guest_config("/");
     guest_open(&config);
-    script_accept();
-    script_await_request();
-    script_send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Accept: ~\r\n\r\n\x88\x02\x03\xe9");
-    AWAIT(guest.told.opens == 1);
+    script_take();
+    script_let_in("\x88\x02\x03\xe9");
     stage_settle();
     assert_int_equal(guest.told.closes, 0);
     stage_pass_ms(PIRN_DEFAULT_CLOSE_TIMEOUT_MS + 10);
     assert_int_equal(guest.told.closes, 1);
     assert_int_equal(guest.told.close.code, 1001);
     assert_int_equal(guest.told.ends, 1);
-    guest_close();
-    script_close();
-    stage_close();
+    guest_finish();
 }
 
 /* A peer that has gone silent is found dead by keep-alive, and the next attempt is made (S06). */
 static void a_silent_peer(void **state)
 {
     (void)state;
-    begin();
+    stage_open(NULL);
     script_listen();
     struct pirn_client_config config = guest_config("/");
     config.conn.endpoint.ping_interval_ms = 0;
     config.reconnect.on = true;
     guest_open(&config);
-    script_accept();
-    script_await_request();
-    script_send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Accept: ~\r\n\r\n");
-    AWAIT(guest.told.opens == 1);
+    script_take();
+    script_let_in("");
     for (int i = 0; i < 45 && guest.told.closes == 0; i++)
         stage_pass_ms(1000);
     assert_int_equal(guest.told.closes, 1);
@@ -291,9 +258,7 @@ static void a_silent_peer(void **state)
     assert_int_equal(guest.told.ends, 0);
     stage_pass_ms(10);
     assert_int_equal(guest.told.attempts, 2);
-    guest_close();
-    script_close();
-    stage_close();
+    guest_finish();
 }
 
 int main(void)

@@ -241,10 +241,6 @@ static void on_timer(struct pirn_loop *loop, struct pirn_timer *which)
 
 /* ---- the play: refused once, then open, talking, closed by the peer, and gone */
 
-#define GOOD                                                                                       \
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
-    "Sec-WebSocket-Accept: ~\r\n\r\n"
-
 static bool try_take(void)
 {
     if (script.fd >= 0)
@@ -278,7 +274,7 @@ static void play(void)
             script_drop();
             continue;
         }
-        script_send(GOOD "\x81\x05hello");
+        script_send(SCRIPT_101 "\r\n\x81\x05hello");
         script_send_bytes("\x89\x00\x8a\x00", 4);
         fill();
         timer.fire = on_timer;
@@ -305,8 +301,7 @@ static bool run(enum callback where, unsigned nth, size_t action)
     plan.seen = 0;
     plan.done = false;
     opens = closes = 0;
-    stage_open(NULL);
-    script_listen();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     config.conn.handlers = (struct pirn_handlers){.on_open = on_open,
                                                   .on_message = on_message,

@@ -8,10 +8,6 @@
 
 #include "guest.h"
 
-#define GOOD                                                                                       \
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
-    "Sec-WebSocket-Accept: ~\r\n\r\n"
-
 /* ---- the states, each with its way there */
 
 static struct pirn_client_config config;
@@ -21,15 +17,13 @@ static struct pirn_tls *tls; /* NULL if there is none */
 static void ask(void)
 {
     guest_open(&config);
-    script_accept();
-    script_await_request();
+    script_take();
 }
 
 static void open_it(void)
 {
     ask();
-    script_send(GOOD);
-    AWAIT(guest.told.opens == 1);
+    script_let_in("");
 }
 
 static void made(void)
@@ -106,8 +100,7 @@ static void redirected(void)
     config.max_redirects = 1;
     ask();
     script_send("HTTP/1.1 302 There\r\nLocation: /there\r\n\r\n");
-    script_accept();
-    script_await_request();
+    script_take();
 }
 
 static void challenged(void)
@@ -118,8 +111,7 @@ static void challenged(void)
     ask();
     script_send("HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", "
                 "qop=\"auth\"\r\n\r\n");
-    script_accept();
-    script_await_request();
+    script_take();
 }
 
 static void open_and_idle(void)
@@ -186,7 +178,7 @@ static void lacking_an_extension(void)
     config.require_deflate = true;
     config.conn.deflate.mode = PIRN_DEFLATE_SHARED;
     ask();
-    script_send(GOOD);
+    script_send(SCRIPT_101 "\r\n");
     stage_settle();
 }
 

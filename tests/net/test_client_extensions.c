@@ -4,17 +4,6 @@
 
 #include "guest.h"
 
-#define GOOD                                                                                       \
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
-    "Sec-WebSocket-Accept: ~\r\n"
-
-static void finish(void)
-{
-    guest_close();
-    script_close();
-    stage_close();
-}
-
 static void deflate_both_ways(void **state)
 {
     (void)state;
@@ -34,7 +23,7 @@ static void deflate_both_ways(void **state)
     AWAIT(guest.told.messages == 10);
     assert_int_equal(guest.told.message_len, sizeof text);
     assert_in_range(pirn_server_stats(stage.server).deflate.received_wire_bytes, 1, 1000);
-    finish();
+    guest_finish();
 }
 
 /* The server does not compress: the client opens, closes with 1010, and says so. */
@@ -57,7 +46,7 @@ static void required_but_missing(void **state)
     AWAIT(stage.told.closes == 1);
     assert_int_equal(stage.told.close.code, 1010);
     assert_string_equal(stage.told.reason, "permessage-deflate");
-    finish();
+    guest_finish();
 }
 
 static void required_but_not_offered(void **state)
@@ -75,7 +64,7 @@ static void required_but_not_offered(void **state)
     config.required_extension_count = 1;
     assert_null(pirn_client_new(stage.loop, &config, &error));
     assert_int_equal(error, PIRN_E_ARGUMENT);
-    finish();
+    guest_finish();
 }
 
 static const struct {
@@ -104,7 +93,7 @@ static void bad_answers(void **state)
         guest_open(&config);
         script_accept();
         script_await_request();
-        snprintf(response, sizeof response, GOOD "Sec-WebSocket-Extensions: %s\r\n\r\n",
+        snprintf(response, sizeof response, SCRIPT_101 "Sec-WebSocket-Extensions: %s\r\n\r\n",
                  rows[i].answer);
         script_send(response);
         guest_expect_failure(PIRN_LAYER_HTTP, rows[i].error, rows[i].text);
@@ -112,7 +101,7 @@ static void bad_answers(void **state)
                             pirn_error_name((int)rows[i].error));
         guest_close();
     }
-    finish();
+    guest_finish();
 }
 
 int main(void)

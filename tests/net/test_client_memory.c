@@ -85,13 +85,7 @@ static void turn_script(void)
 
 static struct pirn_client_config to_script(void)
 {
-    static char proxy[64];
-    struct pirn_client_config config = guest_config("/");
-    snprintf(proxy, sizeof proxy, "http://me:pw@127.0.0.1:%u", (unsigned)script.port);
-    config.proxy = proxy;
-    config.url = "ws://server.test/x";
-    config.user = "ada";
-    config.password = "lovelace";
+    struct pirn_client_config config = guest_proxied();
     config.digest_only = true;
     return config;
 }

@@ -10,39 +10,11 @@
 #include "guest.h"
 
 #define S101 "HTTP/1.1 101 Switching Protocols\r\n"
-#define GOOD S101 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ~\r\n"
-
-static void begin(void)
-{
-    stage_open(NULL);
-    script_listen();
-}
-
-static void finish(void)
-{
-    guest_close();
-    script_close();
-    stage_close();
-}
 
 static void ask(const struct pirn_client_config *config)
 {
     guest_open(config);
-    script_accept();
-    script_await_request();
-}
-
-/* Waits for the next request, and opens. */
-static void take_next(void)
-{
-    script_accept();
-    script_await_request();
-}
-
-static void let_in(void)
-{
-    script_send(GOOD "\r\n");
-    AWAIT(guest.told.opens == 1);
+    script_take();
 }
 
 static void expect_header(const char *name, const char *value)
@@ -63,7 +35,7 @@ static void all_headers(void **state)
         {PIRN_STR_INIT("X-Two"), PIRN_STR_INIT("zwei \xc3\xa4")},
     };
     char host[64];
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/a/b?c=d");
     config.subprotocols = subprotocols;
     config.subprotocol_count = COUNT(subprotocols);
@@ -87,14 +59,14 @@ static void all_headers(void **state)
     expect_header("X-One", "1");
     expect_header("X-Two", "zwei \xc3\xa4");
     expect_header("Authorization", "Basic YWRhOnNlY3JldA==");
-    let_in();
-    finish();
+    script_let_in("");
+    guest_finish();
 }
 
 static void few_headers(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("");
     ask(&config);
     assert_memory_equal(script.request, "GET / HTTP/1.1\r\n", 16);
@@ -106,7 +78,7 @@ static void few_headers(void **state)
     config.user_agent = "";
     ask(&config);
     expect_header("User-Agent", NULL);
-    finish();
+    guest_finish();
 }
 
 /* user:password@ in a URL, percent-decoded; a bearer and a header of the program's come before. */
@@ -115,7 +87,7 @@ static void credentials(void **state)
     (void)state;
     static const struct pirn_header own = {PIRN_STR_INIT("authorization"), PIRN_STR_INIT("Mine x")};
     char url[128];
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     snprintf(url, sizeof url, "http://a%%64a:se%%3Acret@127.0.0.1:%u/x", (unsigned)script.port);
     config.url = url;
@@ -132,7 +104,7 @@ static void credentials(void **state)
     config.header_count = 1;
     ask(&config);
     expect_header("Authorization", "Mine x");
-    finish();
+    guest_finish();
 }
 
 /* C17: nothing that a program hands in can break out of where it belongs. */
@@ -167,7 +139,7 @@ static void nothing_is_injected(void **state)
         {.subprotocol = "a\r\nb", .error = PIRN_E_SUBPROTOCOL_HEADER},
         {.subprotocol = "", .error = PIRN_E_SUBPROTOCOL_HEADER},
     };
-    begin();
+    guest_begin();
     for (size_t i = 0; i < COUNT(rows); i++) {
         int error = 0;
         struct pirn_header header = {pirn_cstr(rows[i].name), pirn_cstr(rows[i].value)};
@@ -186,14 +158,14 @@ static void nothing_is_injected(void **state)
         if (error != rows[i].error)
             fail_msg("row %zu: %s", i, pirn_error_name(error));
     }
-    finish();
+    guest_finish();
 }
 
 static void configurations_that_cannot_be(void **state)
 {
     (void)state;
     int error = 0;
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     assert_null(pirn_client_new(stage.loop, NULL, &error));
     assert_int_equal(error, PIRN_E_ARGUMENT);
@@ -212,7 +184,7 @@ static void configurations_that_cannot_be(void **state)
     config.conn.high_water_bytes = 5;
     assert_null(pirn_client_new(stage.loop, &config, &error));
     assert_int_equal(error, PIRN_E_ARGUMENT);
-    finish();
+    guest_finish();
 }
 
 /* ---- redirects */
@@ -238,18 +210,18 @@ static void same_origin(void **state)
     (void)state;
     static const int statuses[] = {301, 302, 303, 307, 308};
     char url[128], text[256];
-    begin();
+    guest_begin();
     for (size_t i = 0; i < COUNT(statuses); i++) {
         struct pirn_client_config config = redirected();
         ask(&config);
         snprintf(text, sizeof text, "HTTP/1.1 %d Go\r\nLocation: ../c?d#e\r\n\r\nbody",
                  statuses[i]);
         script_send(text);
-        take_next();
+        script_take();
         assert_memory_equal(script.request, "GET /c?d HTTP/1.1\r\n", 19);
         expect_header("Authorization", "Basic YWRhOnNlY3JldA==");
         expect_header("Cookie", "session=1");
-        let_in();
+        script_let_in("");
         snprintf(url, sizeof url, "ws://127.0.0.1:%u/c?d", (unsigned)script.port);
         assert_string_equal(pirn_client_url(guest.client), url);
         assert_int_equal(guest.told.responses, 2);
@@ -258,7 +230,7 @@ static void same_origin(void **state)
         assert_non_null(strstr(guest.told.log, text));
         guest_close();
     }
-    finish();
+    guest_finish();
 }
 
 /* localhost is not 127.0.0.1: nothing that is secret goes there, and it does when it comes back. */
@@ -266,25 +238,25 @@ static void other_origin(void **state)
 {
     (void)state;
     char text[256];
-    begin();
+    guest_begin();
     struct pirn_client_config config = redirected();
     ask(&config);
     snprintf(text, sizeof text,
              "HTTP/1.1 302 Found\r\nLocation: ws://mallory:pw@localhost:%u/x\r\n\r\n",
              (unsigned)script.port);
     script_send(text);
-    take_next();
+    script_take();
     expect_header("Authorization", NULL);
     expect_header("Cookie", NULL);
     expect_header("X-Plain", "seen");
     snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%u/y\r\n\r\n",
              (unsigned)script.port);
     script_send(text);
-    take_next();
+    script_take();
     expect_header("Authorization", "Basic YWRhOnNlY3JldA==");
     expect_header("Cookie", "session=1");
-    let_in();
-    finish();
+    script_let_in("");
+    guest_finish();
 }
 
 static void bad_redirects(void **state)
@@ -303,7 +275,7 @@ static void bad_redirects(void **state)
         {"HTTP/1.1 302 Found\r\nLocation: javascript:alert(1)\r\n\r\n",
          "http: redirect to what is no WebSocket URL"},
     };
-    begin();
+    guest_begin();
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct pirn_client_config config = redirected();
         config.reconnect.on = true;
@@ -318,23 +290,23 @@ static void bad_redirects(void **state)
     ask(&config);
     script_send("HTTP/1.1 304 Not Modified\r\nLocation: /x\r\n\r\n");
     guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_STATUS, "http: 304 Not Modified instead of 101");
-    finish();
+    guest_finish();
 }
 
 static void circle(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     struct pirn_client_config config = redirected();
     ask(&config);
     for (int i = 0; i < 5; i++) {
         script_send("HTTP/1.1 301 Moved\r\nLocation: /a/b\r\n\r\n");
-        take_next();
+        script_take();
     }
     script_send("HTTP/1.1 301 Moved\r\nLocation: /a/b\r\n\r\n");
     guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_REDIRECT, "http: more redirects than the limit");
     assert_int_equal(guest.told.responses, 6);
-    finish();
+    guest_finish();
 }
 
 /* ---- cookies */
@@ -343,16 +315,16 @@ static void jar(void **state)
 {
     (void)state;
     struct pirn_cookies *cookies = pirn_cookies_new(NULL);
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/a");
     config.cookies = cookies;
     config.max_redirects = 1;
     ask(&config);
     expect_header("Cookie", NULL);
     script_send("HTTP/1.1 307 Go\r\nSet-Cookie: a=1\r\nLocation: /b\r\n\r\n");
-    take_next();
+    script_take();
     expect_header("Cookie", "a=1");
-    script_send(GOOD "Set-Cookie: b=2\r\n\r\n");
+    script_send(SCRIPT_101 "Set-Cookie: b=2\r\n\r\n");
     AWAIT(guest.told.opens == 1);
     guest_close();
     ask(&config);
@@ -364,7 +336,7 @@ static void jar(void **state)
     ask(&config);
     expect_header("Cookie", "c=3");
     assert_null(strstr(script.request, "a=1"));
-    finish();
+    guest_finish();
     pirn_cookies_free(cookies);
 }
 
@@ -378,7 +350,7 @@ static void answers_a_challenge(void **state)
     (void)state;
     if (!pirn_tls_available()) /* whose hash functions Digest takes */
         skip();
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/secret?x");
     config.user = "ada";
     config.password = "lovelace";
@@ -387,15 +359,15 @@ static void answers_a_challenge(void **state)
     expect_header("Authorization", NULL);
     script_send("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\n" DIGEST
                 "\r\n");
-    take_next();
+    script_take();
     const char *answer = script_header("Authorization");
     assert_non_null(answer);
     guest_expect_text(answer, "Digest *");
     assert_non_null(strstr(answer, "uri=\"/secret?x\""));
     assert_null(strstr(answer, "lovelace"));
     assert_non_null(strstr(guest.told.log, "answer: 401, ws://"));
-    let_in();
-    finish();
+    script_let_in("");
+    guest_finish();
 }
 
 /* The same challenge again: the password is wrong. With a new nonce, for the old one was stale, it
@@ -405,17 +377,17 @@ static void answers_it_once(void **state)
     (void)state;
     if (!pirn_tls_available()) /* whose hash functions Digest takes */
         skip();
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     config.user = "ada";
     config.password = "lovelace";
     ask(&config);
     expect_header("Authorization", "Basic YWRhOmxvdmVsYWNl");
     script_send("HTTP/1.1 401 No\r\n" DIGEST "\r\n");
-    take_next();
+    script_take();
     script_send("HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n2\", "
                 "qop=\"auth\", stale=true\r\n\r\n");
-    take_next();
+    script_take();
     assert_non_null(strstr(script_header("Authorization"), "nonce=\"n2\""));
     script_send("HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n3\", "
                 "qop=\"auth\", stale=true\r\n\r\n");
@@ -423,19 +395,10 @@ static void answers_it_once(void **state)
     guest_close();
     ask(&config);
     script_send("HTTP/1.1 401 No\r\n" DIGEST "\r\n");
-    take_next();
+    script_take();
     script_send("HTTP/1.1 401 No\r\n" DIGEST "\r\n");
     guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_STATUS, "http: 401 No instead of 101");
-    finish();
-}
-
-static bool lucky;
-
-static bool random_or_not(void *context, void *out, size_t len)
-{
-    (void)context;
-    memset(out, 0x5a, len);
-    return lucky;
+    guest_finish();
 }
 
 /* Without random bytes there is no answer (C12), which is no fault of the server's. */
@@ -444,19 +407,19 @@ static void answers_need_randomness(void **state)
     (void)state;
     if (!pirn_tls_available()) /* whose hash functions Digest takes */
         skip();
-    stage.loop_config.random = random_or_not;
-    lucky = true;
-    begin();
+    stage.loop_config.random = guest_random;
+    guest_lucky = true;
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     config.user = "ada";
     config.password = "lovelace";
     config.digest_only = true;
     ask(&config);
-    lucky = false;
+    guest_lucky = false;
     script_send("HTTP/1.1 401 No\r\n" DIGEST "\r\n");
     guest_expect_failure(PIRN_LAYER_APPLICATION, PIRN_E_RANDOM,
                          "application: random source failed");
-    finish();
+    guest_finish();
 }
 
 /* Challenges that are not for the password: none there, another origin, Basic where it must not. */
@@ -464,7 +427,7 @@ static void answers_no_other(void **state)
 {
     (void)state;
     char text[256];
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     ask(&config);
     script_send("HTTP/1.1 401 No\r\n" DIGEST "\r\n");
@@ -482,32 +445,19 @@ static void answers_no_other(void **state)
     snprintf(text, sizeof text, "HTTP/1.1 302 Go\r\nLocation: ws://localhost:%u/\r\n\r\n",
              (unsigned)script.port);
     script_send(text);
-    take_next();
+    script_take();
     script_send("HTTP/1.1 401 No\r\n" DIGEST "\r\n");
     guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_STATUS, "http: 401 No instead of 101");
-    finish();
+    guest_finish();
 }
 
 /* ---- through a proxy */
 
-/* The script is the proxy, and then the server behind it. */
-static struct pirn_client_config proxied(void)
-{
-    static char proxy[64];
-    struct pirn_client_config config = guest_config("/");
-    snprintf(proxy, sizeof proxy, "http://me:pw@127.0.0.1:%u", (unsigned)script.port);
-    config.proxy = proxy;
-    config.url = "ws://server.test:81/x";
-    config.user = "ada";
-    config.password = "secret";
-    return config;
-}
-
 static void through_a_proxy(void **state)
 {
     (void)state;
-    begin();
-    struct pirn_client_config config = proxied();
+    guest_begin();
+    struct pirn_client_config config = guest_proxied();
     ask(&config);
     assert_memory_equal(script.request, "CONNECT server.test:81 HTTP/1.1\r\n", 33);
     expect_header("Proxy-Authorization", "Basic bWU6cHc=");
@@ -518,11 +468,11 @@ static void through_a_proxy(void **state)
     script_await_request();
     assert_memory_equal(script.request, "GET /x HTTP/1.1\r\n", 17);
     expect_header("Host", "server.test:81");
-    expect_header("Authorization", "Basic YWRhOnNlY3JldA==");
+    expect_header("Authorization", "Basic YWRhOmxvdmVsYWNl");
     expect_header("Proxy-Authorization", NULL);
-    let_in();
+    script_let_in("");
     assert_non_null(strstr(guest.told.log, "\nproxy: "));
-    finish();
+    guest_finish();
 }
 
 static void refused_by_a_proxy(void **state)
@@ -541,9 +491,9 @@ static void refused_by_a_proxy(void **state)
         {"HTTP/1.1 502 Bad Gateway\r\n\r\n", "proxy: 502 Bad Gateway", PIRN_E_PROXY_REFUSED, 502,
          true},
     };
-    begin();
+    guest_begin();
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct pirn_client_config config = proxied();
+        struct pirn_client_config config = guest_proxied();
         config.reconnect.on = true;
         ask(&config);
         script_send(rows[i].answer);
@@ -553,15 +503,15 @@ static void refused_by_a_proxy(void **state)
         assert_int_equal(guest.told.failure.retries, rows[i].retries);
         guest_close();
     }
-    finish();
+    guest_finish();
 }
 
 /* NULL means the environment, "" none whatever that says. */
 static void proxy_of_the_environment(void **state)
 {
     (void)state;
-    begin();
-    struct pirn_client_config config = proxied();
+    guest_begin();
+    struct pirn_client_config config = guest_proxied();
     setenv("http_proxy", config.proxy, 1);
     config.proxy = NULL;
     ask(&config);
@@ -577,7 +527,7 @@ static void proxy_of_the_environment(void **state)
     ask(&config);
     assert_memory_equal(script.request, "GET /direct ", 12);
     unsetenv("http_proxy");
-    finish();
+    guest_finish();
 }
 
 /* ---- to an address */
@@ -587,7 +537,7 @@ static void to_an_address(void **state)
 {
     (void)state;
     static char url[64], host[64], redirect[128];
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     snprintf(url, sizeof url, "ws://server.test:%u/", (unsigned)script.port);
     snprintf(host, sizeof host, "server.test:%u", (unsigned)script.port);
@@ -600,15 +550,15 @@ static void to_an_address(void **state)
     expect_header("Host", host);
     assert_null(strstr(guest.told.log, "resolve: "));
     script_send(redirect);
-    take_next();
+    script_take();
     assert_non_null(strstr(guest.told.log, "\nresolve: localhost\n"));
-    let_in();
+    script_let_in("");
     guest_close();
     int error = 0;
     config.address = "server.test";
     assert_null(pirn_client_new(stage.loop, &config, &error));
     assert_int_equal(error, PIRN_E_ARGUMENT);
-    finish();
+    guest_finish();
 }
 
 static void from_an_address(void **state)
@@ -617,13 +567,13 @@ static void from_an_address(void **state)
     struct sockaddr_in peer;
     socklen_t size = sizeof peer;
     int error = 0;
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     config.local_address = "127.0.0.2";
     ask(&config);
     assert_int_equal(getpeername(script.fd, (struct sockaddr *)&peer, &size), 0);
     assert_int_equal(ntohl(peer.sin_addr.s_addr), 0x7F000002);
-    let_in();
+    script_let_in("");
     guest_close();
     config.local_address = "::1";
     guest_open(&config);
@@ -632,7 +582,7 @@ static void from_an_address(void **state)
     config.local_address = "lo";
     assert_null(pirn_client_new(stage.loop, &config, &error));
     assert_int_equal(error, PIRN_E_ARGUMENT);
-    finish();
+    guest_finish();
 }
 
 /* ---- before each attempt */
@@ -648,7 +598,7 @@ static void renew(struct pirn_client *client, struct pirn_client_config *config)
 static void on_attempt_changes_it(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     config.on_attempt = renew;
     token = "one";
@@ -658,14 +608,14 @@ static void on_attempt_changes_it(void **state)
     guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_EOF, "*");
     token = "two";
     assert_int_equal(pirn_client_reconnect(guest.client), 0);
-    take_next();
+    script_take();
     expect_header("Authorization", "Bearer two");
     script_drop();
     guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_EOF, "*");
     token = "not a token";
     assert_int_equal(pirn_client_reconnect(guest.client), 0);
     guest_expect_failure(PIRN_LAYER_APPLICATION, PIRN_E_HEADER_VALUE, "application: *");
-    finish();
+    guest_finish();
 }
 
 int main(void)

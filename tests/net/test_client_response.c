@@ -143,23 +143,11 @@ static void ask(const struct pirn_client_config *config)
     script_await_request();
 }
 
-static void begin(void)
-{
-    stage_open(NULL);
-}
-
-static void finish(void)
-{
-    guest_close();
-    script_close();
-    stage_close();
-}
-
 static void endless_head(void **state)
 {
     (void)state;
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     config.max_headers = 1000000;
     ask(&config);
@@ -171,7 +159,7 @@ static void endless_head(void **state)
     guest_expect_text(guest.told.failure_text, "http: head is larger than the limit*");
     assert_int_equal(guest.told.failure.info.error, PIRN_E_HEAD_TOO_BIG);
     assert_in_range(stage.memory.peak, 0, before + 2 * PIRN_HTTP_MAX_HEAD_BYTES);
-    finish();
+    guest_finish();
 }
 
 static void endless_line(void **state)
@@ -179,7 +167,7 @@ static void endless_line(void **state)
     (void)state;
     static char line[PIRN_HTTP_MAX_HEAD_BYTES + 1];
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     ask(&config);
     memset(line, 'x', sizeof line - 1);
@@ -187,21 +175,21 @@ static void endless_line(void **state)
     script_send(line);
     AWAIT(guest.told.failures == 1);
     assert_int_equal(guest.told.failure.info.error, PIRN_E_HEAD_TOO_BIG);
-    finish();
+    guest_finish();
 }
 
 static void too_many_headers(void **state)
 {
     (void)state;
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     config.max_headers = 8;
     ask(&config);
     script_send(S101 UP CONN ACC "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: 6\r\n\r\n");
     guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_HEADERS_TOO_MANY,
                          "http: more headers than the limit*");
-    finish();
+    guest_finish();
 }
 
 /* ---- interim answers */
@@ -210,7 +198,7 @@ static void interim_answers_are_skipped(void **state)
 {
     (void)state;
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     ask(&config);
     script_send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" GOOD
@@ -218,21 +206,21 @@ static void interim_answers_are_skipped(void **state)
     AWAIT(guest.told.messages == 1);
     assert_string_equal(guest.told.message, "hi");
     assert_int_equal(guest.told.responses, 1);
-    finish();
+    guest_finish();
 }
 
 static void interim_answers_end(void **state)
 {
     (void)state;
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     ask(&config);
     for (int i = 0; i <= PIRN_CLIENT_MAX_INTERIM; i++)
         script_send("HTTP/1.1 102 Processing\r\n\r\n");
     guest_expect_failure(PIRN_LAYER_HTTP, PIRN_E_INTERIM,
                          "http: more interim responses than the limit");
-    finish();
+    guest_finish();
 }
 
 /* ---- behind the head */
@@ -242,7 +230,7 @@ static void frames_come_with_the_head(void **state)
     (void)state;
     char many[3000] = "";
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     ask(&config);
     strcpy(many, GOOD "\r\n");
@@ -251,7 +239,7 @@ static void frames_come_with_the_head(void **state)
     script_send(many);
     AWAIT(guest.told.messages == 200);
     assert_string_equal(guest.told.message, "hello");
-    finish();
+    guest_finish();
 }
 
 static const struct {
@@ -270,7 +258,7 @@ static const struct {
 static void bad_frames_fail_it(void **state)
 {
     (void)state;
-    begin();
+    stage_open(NULL);
     for (size_t i = 0; i < COUNT(frames); i++) {
         struct pirn_client_config config;
         uint8_t answer[6];
@@ -299,7 +287,7 @@ static void no_answer(void **state)
 {
     (void)state;
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     ask(&config);
     stage_pass_ms(9900);
@@ -311,7 +299,7 @@ static void no_answer(void **state)
     assert_int_equal(guest.told.failure.info.layer, PIRN_LAYER_TIMEOUT);
     assert_int_equal(guest.told.failure.info.error, PIRN_E_HANDSHAKE_TIMEOUT);
     script_await_end();
-    finish();
+    guest_finish();
 }
 
 /* Bytes that trickle in do not extend it. */
@@ -319,7 +307,7 @@ static void slow_answer(void **state)
 {
     (void)state;
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     config.timeouts.handshake_ms = 2000;
     ask(&config);
@@ -329,14 +317,14 @@ static void slow_answer(void **state)
     }
     guest_expect_text(guest.told.failure_text,
                       "timeout: no answer to the opening handshake within 2000 ms");
-    finish();
+    guest_finish();
 }
 
 static void too_long_in_all(void **state)
 {
     (void)state;
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     config.timeouts.handshake_ms = PIRN_OFF;
     config.timeouts.total_ms = 1500;
@@ -344,7 +332,7 @@ static void too_long_in_all(void **state)
     stage_pass_ms(1600);
     guest_expect_text(guest.told.failure_text, "timeout: no open connection within 1500 ms");
     assert_int_equal(guest.told.failure.info.error, PIRN_E_ATTEMPT_TIMEOUT);
-    finish();
+    guest_finish();
 }
 
 /* ---- subprotocols that must be */
@@ -354,7 +342,7 @@ static void subprotocol_required(void **state)
     (void)state;
     static const struct pirn_str subprotocols[] = {PIRN_STR_INIT("a"), PIRN_STR_INIT("b")};
     struct pirn_client_config config;
-    begin();
+    stage_open(NULL);
     meet(&config);
     config.subprotocols = subprotocols;
     config.subprotocol_count = 2;
@@ -370,7 +358,7 @@ static void subprotocol_required(void **state)
     AWAIT(guest.told.opens == 1);
     assert_ptr_equal(pirn_conn_subprotocol(pirn_client_conn(guest.client)).data,
                      subprotocols[1].data);
-    finish();
+    guest_finish();
 }
 
 int main(void)

@@ -4,41 +4,11 @@
 
 #include "guest.h"
 
-#define GOOD                                                                                       \
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
-    "Sec-WebSocket-Accept: ~\r\n\r\n"
-
-static void begin(void)
-{
-    stage_open(NULL);
-    script_listen();
-}
-
-static void finish(void)
-{
-    guest_close();
-    script_close();
-    stage_close();
-}
-
 static struct pirn_client_config reconnecting(void)
 {
     struct pirn_client_config config = guest_config("/");
     config.reconnect.on = true;
     return config;
-}
-
-static void take(void)
-{
-    script_accept();
-    script_await_request();
-}
-
-static void let_in(void)
-{
-    unsigned before = guest.told.opens;
-    script_send(GOOD);
-    AWAIT(guest.told.opens == before + 1);
 }
 
 /* Lets the wait pass that was told last, and not a bit less. */
@@ -84,12 +54,12 @@ static const struct {
 static void close_codes(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     for (size_t i = 0; i < COUNT(closes); i++) {
         struct pirn_client_config config = reconnecting();
         guest_open(&config);
-        take();
-        let_in();
+        script_take();
+        script_let_in("");
         script_send_bytes(closes[i].frame, closes[i].len);
         if (closes[i].len > 0)
             AWAIT(pirn_client_conn(guest.client) == NULL ||
@@ -105,12 +75,12 @@ static void close_codes(void **state)
             assert_int_equal(guest.told.wait_ms, 0);
         if (waits) {
             wait_it_out();
-            take();
-            let_in();
+            script_take();
+            script_let_in("");
         }
         guest_close();
     }
-    finish();
+    guest_finish();
 }
 
 /* ---- after an answer */
@@ -138,11 +108,11 @@ static const struct {
 static void statuses(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     for (size_t i = 0; i < COUNT(answers); i++) {
         struct pirn_client_config config = reconnecting();
         guest_open(&config);
-        take();
+        script_take();
         script_send(answers[i].response);
         script_drop();
         AWAIT(guest.told.failures == 1);
@@ -153,12 +123,12 @@ static void statuses(void **state)
         if (answers[i].retries) {
             assert_int_equal(guest.told.wait_ms, guest.told.failure.wait_ms);
             wait_it_out();
-            take();
-            let_in();
+            script_take();
+            script_let_in("");
         }
         guest_close();
     }
-    finish();
+    guest_finish();
 }
 
 /* ---- how long, how often */
@@ -166,7 +136,7 @@ static void statuses(void **state)
 static void refuse(void)
 {
     unsigned before = guest.told.failures;
-    take();
+    script_take();
     script_send("HTTP/1.1 500 No\r\n\r\n");
     AWAIT(guest.told.failures == before + 1);
 }
@@ -176,7 +146,7 @@ static void waits_grow_and_end(void **state)
     (void)state;
     uint32_t ceiling_ms = 100;
     char line[64];
-    begin();
+    guest_begin();
     struct pirn_client_config config = reconnecting();
     config.reconnect.backoff = (struct pirn_backoff){.min_ms = 100, .max_ms = 1000};
     config.reconnect.max_attempts = 7;
@@ -196,14 +166,14 @@ static void waits_grow_and_end(void **state)
     }
     assert_int_equal(guest.told.ends, 1);
     assert_int_equal(pirn_client_state(guest.client), PIRN_CLIENT_ENDED);
-    finish();
+    guest_finish();
 }
 
 /* A connection that ends soon is one more failed attempt, one that was stable begins anew. */
 static void stable_connections_count_anew(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     struct pirn_client_config config = reconnecting();
     config.reconnect.max_attempts = 3;
     guest_open(&config);
@@ -211,8 +181,8 @@ static void stable_connections_count_anew(void **state)
     wait_it_out();
     refuse();
     wait_it_out();
-    take();
-    let_in();
+    script_take();
+    script_let_in("");
     assert_int_equal(pirn_client_attempts(guest.client), 3);
     stage_pass_ms(PIRN_DEFAULT_CLIENT_STABLE_MS + 1);
     script_drop();
@@ -220,25 +190,25 @@ static void stable_connections_count_anew(void **state)
     assert_int_equal(guest.told.wait_ms, 0);
     for (unsigned i = 1; i <= 3; i++) {
         wait_it_out();
-        take();
-        let_in();
+        script_take();
+        script_let_in("");
         assert_int_equal(pirn_client_attempts(guest.client), i);
         script_drop();
         AWAIT(guest.told.closes == 1 + i);
     }
     assert_int_equal(guest.told.ends, 1);
-    finish();
+    guest_finish();
 }
 
 static void not_after_the_program_closed(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     for (int how = 0; how < 3; how++) {
         struct pirn_client_config config = reconnecting();
         guest_open(&config);
-        take();
-        let_in();
+        script_take();
+        script_let_in("");
         struct pirn_conn *conn = pirn_client_conn(guest.client);
         if (how == 0)
             pirn_conn_close(conn, 1001, PIRN_STR(""));
@@ -252,7 +222,7 @@ static void not_after_the_program_closed(void **state)
         assert_int_equal(guest.told.closes, 1);
         guest_close();
     }
-    finish();
+    guest_finish();
 }
 
 /* ---- by hand */
@@ -260,7 +230,7 @@ static void not_after_the_program_closed(void **state)
 static void by_hand(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     guest_open(&config);
     assert_int_equal(pirn_client_reconnect(guest.client), -PIRN_E_STATE);
@@ -271,47 +241,47 @@ static void by_hand(void **state)
     assert_int_equal(pirn_client_reconnect(guest.client), 0);
     assert_int_equal(pirn_client_state(guest.client), PIRN_CLIENT_CONNECTING);
     assert_int_equal(pirn_client_reconnect(guest.client), -PIRN_E_STATE);
-    take();
+    script_take();
     assert_int_equal(pirn_client_reconnect(guest.client), -PIRN_E_STATE);
-    let_in();
+    script_let_in("");
     assert_int_equal(pirn_client_reconnect(guest.client), -PIRN_E_STATE);
     assert_int_equal(pirn_client_close(guest.client, 1000, PIRN_STR("")), 0);
     assert_int_equal(pirn_client_reconnect(guest.client), 0);
     stage_settle();
     script_drop();
     AWAIT(guest.told.closes == 1);
-    take();
-    let_in();
+    script_take();
+    script_let_in("");
     assert_int_equal(guest.told.ends, 1);
-    finish();
+    guest_finish();
 }
 
 static void a_wait_is_cut_short(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     struct pirn_client_config config = reconnecting();
     guest_open(&config);
-    take();
+    script_take();
     script_send("HTTP/1.1 503 Busy\r\nRetry-After: 1000\r\n\r\n");
     AWAIT(guest.told.failures == 1);
     assert_int_equal(pirn_client_state(guest.client), PIRN_CLIENT_WAITING);
     assert_int_equal(pirn_client_reconnect(guest.client), 0);
-    take();
-    let_in();
+    script_take();
+    script_let_in("");
     assert_int_equal(pirn_client_attempts(guest.client), 1);
-    finish();
+    guest_finish();
 }
 
 static void closed_before_it_opens(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     for (int when = 0; when < 3; when++) {
         struct pirn_client_config config = reconnecting();
         guest_open(&config);
         if (when > 0)
-            take();
+            script_take();
         if (when > 1) {
             script_send("HTTP/1.1 500 No\r\n\r\n");
             AWAIT(guest.told.failures == 1);
@@ -327,7 +297,7 @@ static void closed_before_it_opens(void **state)
         assert_int_equal(guest.told.ends, 1);
         guest_close();
     }
-    finish();
+    guest_finish();
 }
 
 /* ---- the queue */
@@ -361,17 +331,17 @@ static void messages_wait_in_order(void **state)
 {
     (void)state;
     size_t bytes;
-    begin();
+    guest_begin();
     struct pirn_client_config config = reconnecting();
     config.conn.handlers.on_open = greet;
     guest_open(&config);
     assert_int_equal(send_text("first"), 0);
     assert_int_equal(send_text("second"), 0);
-    take();
+    script_take();
     assert_int_equal(send_text("third"), 0);
     assert_int_equal(pirn_client_queued(guest.client, &bytes), 3);
     assert_int_equal(bytes, 3 * 64 + 5 + 6 + 5);
-    let_in();
+    script_let_in("");
     assert_int_equal(pirn_client_queued(guest.client, NULL), 0);
     assert_int_equal(send_text("fifth"), 0);
     static const char *const order[] = {"hello", "first", "second", "third", "fourth", "fifth"};
@@ -381,18 +351,18 @@ static void messages_wait_in_order(void **state)
     AWAIT(guest.told.closes == 1);
     assert_int_equal(send_text("sixth"), 0);
     wait_it_out();
-    take();
-    let_in();
+    script_take();
+    script_let_in("");
     expect_text("hello");
     expect_text("sixth");
     expect_text("fourth");
-    finish();
+    guest_finish();
 }
 
 static void queues_have_an_end(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     struct pirn_client_config config = guest_config("/");
     config.queue_bytes = 3 * 65;
     guest_open(&config);
@@ -410,8 +380,8 @@ static void queues_have_an_end(void **state)
     static char large[200];
     assert_int_equal(pirn_client_send(guest.client, PIRN_BINARY, large, sizeof large),
                      -PIRN_E_QUEUE_FULL);
-    take();
-    let_in();
+    script_take();
+    script_let_in("");
     expect_text("b");
     expect_text("c");
     expect_text("d");
@@ -420,7 +390,7 @@ static void queues_have_an_end(void **state)
     guest_open(&config);
     assert_int_equal(send_text("a"), -PIRN_E_STATE);
     assert_int_equal(pirn_client_send(guest.client, PIRN_PING, "a", 1), -PIRN_E_ARGUMENT);
-    finish();
+    guest_finish();
 }
 
 /* More than a connection takes at once: on_drain fetches the rest, and the end comes behind it. */
@@ -452,7 +422,7 @@ static void long_queues_leave(void **state)
 static void nobody_listens(void **state)
 {
     (void)state;
-    begin();
+    guest_begin();
     struct pirn_client_config config = reconnecting();
     char want[128];
     snprintf(want, sizeof want, "tcp: connection refused (127.0.0.1:%u)", (unsigned)script.port);
@@ -460,7 +430,7 @@ static void nobody_listens(void **state)
     guest_open(&config);
     guest_expect_failure(PIRN_LAYER_TCP, PIRN_E_SYSTEM, want);
     assert_true(guest.told.failure.retries);
-    finish();
+    guest_finish();
 }
 
 int main(void)

@@ -11,37 +11,14 @@
 #include <pthread.h>
 
 #include <pirn/blocking.h>
-#include <pirn/server.h>
 
 #include "certificates.h"
+#include "host.h"
 
 enum { THREADS = 8, ROUNDS = 3, MESSAGES = 20 };
 
 static struct pirn_tls *contexts[2];
-static struct pirn_loop *loop;
-static struct pirn_server *server;
-static char url[64];
 static atomic_bool over;
-
-static void echo(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len)
-{
-    pirn_conn_send(conn, type, data, len);
-}
-
-static void *serve(void *argument)
-{
-    (void)argument;
-    pirn_loop_run(loop);
-    pirn_server_free(server);
-    pirn_loop_free(loop);
-    return NULL;
-}
-
-static void stop(struct pirn_loop *which, void *argument)
-{
-    (void)argument;
-    pirn_loop_stop(which);
-}
 
 /* Everything that is legal from any thread. */
 static void *reload(void *argument)
@@ -61,7 +38,7 @@ static void *talk(void *argument)
     char text[32], why[256];
     for (int round = 0; round < ROUNDS; round++) {
         struct pirn_blocking_message message;
-        struct pirn_blocking *ws = pirn_blocking_connect(url, &config, why, sizeof why);
+        struct pirn_blocking *ws = pirn_blocking_connect(host.url, &config, why, sizeof why);
         if (!ws) {
             fprintf(stderr, "%s\n", why);
             return "no connection";
@@ -90,18 +67,12 @@ static void join(pthread_t thread)
 
 static void contexts_are_shared(void **state)
 {
-    pthread_t server_thread, reloader, threads[THREADS];
+    pthread_t reloader, threads[THREADS];
     size_t numbers[THREADS];
     (void)state;
-    const struct pirn_server_config config = {.conn.handlers.on_message = echo};
-    loop = pirn_loop_new(NULL);
-    server = pirn_server_new(loop, &config);
     for (int role = PIRN_SERVER; role <= PIRN_CLIENT; role++)
         assert_non_null(contexts[role] = certificates_tls((enum pirn_role)role));
-    const struct pirn_listen where = {.tls = contexts[PIRN_SERVER]};
-    assert_int_equal(pirn_server_listen(server, &where), 0);
-    snprintf(url, sizeof url, "wss://127.0.0.1:%u/", (unsigned)pirn_server_port(server));
-    assert_int_equal(pthread_create(&server_thread, NULL, serve, NULL), 0);
+    host_start(&(struct pirn_server_config){0}, contexts[PIRN_SERVER]);
     assert_int_equal(pthread_create(&reloader, NULL, reload, NULL), 0);
     for (size_t i = 0; i < THREADS; i++) {
         numbers[i] = i;
@@ -111,8 +82,7 @@ static void contexts_are_shared(void **state)
         join(threads[i]);
     atomic_store(&over, true);
     join(reloader);
-    pirn_loop_post(loop, stop, NULL);
-    join(server_thread);
+    host_stop();
 }
 
 int main(void)

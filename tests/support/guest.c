@@ -143,6 +143,40 @@ void guest_close(void)
     assert_int_equal(guest.told.opens, guest.told.closes);
 }
 
+void guest_begin(void)
+{
+    stage_open(NULL);
+    script_listen();
+}
+
+void guest_finish(void)
+{
+    guest_close();
+    script_close();
+    stage_close();
+}
+
+bool guest_lucky;
+
+bool guest_random(void *context, void *out, size_t len)
+{
+    (void)context;
+    memset(out, 0x5a, len);
+    return guest_lucky;
+}
+
+struct pirn_client_config guest_proxied(void)
+{
+    static char proxy[64];
+    struct pirn_client_config config = guest_config("/");
+    snprintf(proxy, sizeof proxy, "http://me:pw@127.0.0.1:%u", (unsigned)script.port);
+    config.proxy = proxy;
+    config.url = "ws://server.test:81/x";
+    config.user = "ada";
+    config.password = "lovelace";
+    return config;
+}
+
 int guest_clear(void **state)
 {
     pirn_client_free(guest.client);
@@ -271,6 +305,12 @@ void script_await_request(void)
     note_key();
 }
 
+void script_take(void)
+{
+    script_accept();
+    script_await_request();
+}
+
 const char *script_header(const char *name)
 {
     static char value[1024];
@@ -305,6 +345,15 @@ void script_send(const char *text)
         script_send_bytes(script.accept, strlen(script.accept));
     }
     script_send_bytes(text, strlen(text));
+}
+
+void script_let_in(const char *frames)
+{
+    char text[256];
+    unsigned before = guest.told.opens;
+    snprintf(text, sizeof text, SCRIPT_101 "\r\n%s", frames);
+    script_send(text);
+    AWAIT(guest.told.opens == before + 1);
 }
 
 void script_await_bytes(void *data, size_t len)

@@ -42,6 +42,18 @@ void guest_close(void);
 /* guest_open(), and waits until it is open. */
 void guest_connect(const struct pirn_client_config *config);
 
+/* The stage, with the script listening; and the end of both and of the client. */
+void guest_begin(void);
+void guest_finish(void);
+
+/* A source of random bytes, which fails while there is no luck. */
+extern bool guest_lucky;
+bool guest_random(void *context, void *out, size_t len);
+
+/* A configuration with a user and a password for a URL of server.test:81 behind a proxy, which are
+ * the script both. */
+struct pirn_client_config guest_proxied(void);
+
 /* For tests that do not end well: frees client, script and stage. */
 int guest_clear(void **state);
 #define GUEST_TEST(function) cmocka_unit_test_teardown(function, guest_clear)
@@ -70,9 +82,10 @@ extern struct script script;
 void script_listen(void);
 void script_close(void);
 
-/* Waits for a connection, and for the request on it. */
+/* Waits for a connection, and for the request on it; or for both. */
 void script_accept(void);
 void script_await_request(void);
+void script_take(void);
 
 /* From here on the connection speaks TLS, by this context. */
 void script_secure(struct pirn_tls *tls);
@@ -87,6 +100,14 @@ void script_discard(void);
 /* Sends; "~" is the Sec-WebSocket-Accept that belongs to the request. */
 void script_send(const char *text);
 void script_send_bytes(const void *data, size_t len);
+
+/* What opens a connection: a head without the empty line at its end. */
+#define SCRIPT_101                                                                                 \
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
+    "Sec-WebSocket-Accept: ~\r\n"
+
+/* Sends that with frames behind it, and waits until the client is open. */
+void script_let_in(const char *frames);
 
 /* The value of a header of the request in a buffer of its own, or NULL. */
 const char *script_header(const char *name);
