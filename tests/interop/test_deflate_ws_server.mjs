@@ -14,7 +14,7 @@ const COUNT = 20;
 
 // Of the hundreds of servers here one would soon get the port that another test's has just left for
 // its successor, and that test's client with it. So they have an address to themselves.
-const HOST = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1';
+const HOST = process.platform === 'linux' ? '127.0.0.99' : '127.0.0.1';
 
 // (The zlib of Node takes 9 for 8, and so does our inflater.)
 const SETTINGS = {

@@ -23,7 +23,7 @@ if not NGINX or not has_tls():
 FRONT_SERVER = BUILD / "tests/interop/front_server"
 ECHO_CLIENT = BUILD / "tests/interop/echo_client"
 SIZES = (0, 1, 126, 16385, 65536, 1 << 20)
-SHORT = "proxy_read_timeout 1s; proxy_send_timeout 1s;"  # of no traffic, till nginx ends it
+SHORT = "proxy_read_timeout 2s; proxy_send_timeout 2s;"  # of no traffic, till nginx ends it
 
 
 class Folder:
@@ -106,7 +106,7 @@ class Python(Folder, unittest.IsolatedAsyncioTestCase):
             await self.judge(nginx, f"https://localhost:{nginx.port}", False)
 
     async def test_pings_of_the_server_keep_it(self):
-        """nginx ends it after a second; the Pings of more than two must do against that."""
+        """nginx ends it after two seconds; the Pings of more than that must do against it."""
         with Process(FRONT_SERVER, "300") as server:
             port = int(server.ready.rpartition(":")[2].strip("/"))
             with self.nginx(port, settings=SHORT) as nginx:

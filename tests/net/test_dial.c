@@ -388,6 +388,16 @@ static void the_next_address_begins_at_once_when_one_fails(void **state)
     end();
 }
 
+/* Whoever waits there is let in, so that there is room for the next. */
+static void let_in(struct rig_hole *hole)
+{
+    int fd = accept(hole->fds[0], NULL, NULL);
+    if (fd < 0)
+        return;
+    assert_in_range(hole->count, 1, COUNT(hole->fds) - 1);
+    hole->fds[hole->count++] = fd;
+}
+
 static void a_slow_first_one_may_still_win(void **state)
 {
     struct rig_dial rig = {0};
@@ -403,15 +413,12 @@ static void a_slow_first_one_may_still_win(void **state)
     AWAIT(rig.step_count == 2);
     stage_pass_ms(252);
     assert_int_equal(rig.step_count, 3);
-    int one = accept(holes[0].fds[0], NULL, NULL), other = accept(holes[0].fds[0], NULL, NULL);
-    AWAIT(rig.dones); /* the kernel asks again after a second */
+    AWAIT((let_in(&holes[0]), rig.dones)); /* the kernel asks again after a second */
     struct sockaddr_in peer;
     socklen_t size = sizeof peer;
     assert_int_equal(getpeername(rig.result.fd, (struct sockaddr *)&peer, &size), 0);
     assert_int_equal(ntohl(peer.sin_addr.s_addr), 0x7F000002);
     rig_expect_connection(&rig);
-    close(one);
-    close(other);
     rig_unplug(&holes[0]);
     rig_unplug(&holes[1]);
     end();
