@@ -190,10 +190,12 @@ static int listen_at(const char *host, uint16_t *port, int backlog)
 {
     struct pirn__ip ip;
     socklen_t size = sizeof ip;
+    const int yes = 1; /* somebody's connection may have ended there a moment ago */
     assert_true(pirn__ip_parse(&ip, pirn_cstr(host)));
     pirn__ip_set_port(&ip, *port);
     int fd = socket(ip.name.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, &ip.name.any, pirn__ip_size(&ip)) < 0 || listen(fd, backlog) < 0 ||
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
+        bind(fd, &ip.name.any, pirn__ip_size(&ip)) < 0 || listen(fd, backlog) < 0 ||
         getsockname(fd, &ip.name.any, &size) < 0)
         fail_msg("cannot listen at %s: %s", host, strerror(errno));
     *port = ntohs(ip.name.v4.sin_port);
