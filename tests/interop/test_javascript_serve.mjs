@@ -91,8 +91,8 @@ async function queueOverCrash() {
 const beats = { heartbeat: () => 'ping', isAnswer: data => data === 'ping' };
 
 // As in the guide: what has no receipt is sent again, and what comes twice is known by its number.
-// A server killed with unread data resets its connections. A reset that is lost (a busy loopback
-// device drops packets, too) is not sent again, and only the heartbeat notices.
+// A server killed with unread data resets its connections, once. Where a reset is lost, or comes
+// before the data and is not believed (RFC 5961, 3.2), only the heartbeat notices.
 async function receipts() {
     let server = await serve();
     const options = { ...fast, ...beats, heartbeatInterval: 500, heartbeatTimeout: 5000 };
