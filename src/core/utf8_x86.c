@@ -247,16 +247,14 @@ struct constants_64 constants_64(void)
     return constants;
 }
 
-/* As wrong_16(), but whether any is; the numbers are the truth tables of a & b & c and of
- * (a | b) & c. */
+/* Adds to wrong as wrong_16() does; the numbers are the truth tables of a & b & c, of (a | b) & c,
+ * and of a | (b ^ c). */
 PIRN__INLINE(PIRN__AVX512)
-bool is_wrong_64_at(const uint8_t *at, const struct constants_64 *constants)
+__m512i add_wrong_64(__m512i wrong, __m512i now, const uint8_t *at,
+                     const struct constants_64 *constants)
 {
-    __m512i now = load_64(at), back_1 = load_64(at - 1), back_2 = load_64(at - 2);
-    __m512i back_3 = load_64(at - 3);
+    __m512i back_1 = load_64(at - 1), back_2 = load_64(at - 2), back_3 = load_64(at - 3);
     IN_REGISTER(back_1);
-    if (_mm512_movepi8_mask(_mm512_or_si512(now, back_3)) == 0)
-        return false;
     const __m512i pair = _mm512_ternarylogic_epi32(
         _mm512_permutexvar_epi8(_mm512_srli_epi16(back_1, 2), constants->first_high),
         _mm512_permutexvar_epi8(back_1, constants->first_low),
@@ -264,7 +262,35 @@ bool is_wrong_64_at(const uint8_t *at, const struct constants_64 *constants)
     const __m512i asked = _mm512_ternarylogic_epi32(_mm512_subs_epu8(back_2, constants->three_less),
                                                     _mm512_subs_epu8(back_3, constants->four_less),
                                                     constants->two_tails, 0xA8);
-    return _mm512_cmpneq_epu8_mask(asked, pair) != 0;
+    return _mm512_ternarylogic_epi32(wrong, pair, asked, 0xF6);
+}
+
+PIRN__INLINE(PIRN__AVX512)
+bool is_wrong_64_at(const uint8_t *at, const struct constants_64 *constants)
+{
+    const __m512i now = load_64(at);
+    if (_mm512_movepi8_mask(_mm512_or_si512(now, load_64(at - 3))) == 0)
+        return false;
+    const __m512i wrong = add_wrong_64(_mm512_setzero_si512(), now, at, constants);
+    return _mm512_test_epi8_mask(wrong, wrong) != 0;
+}
+
+/* Four registers are asked together whether they are ASCII, and whether there was anything. */
+PIRN__INLINE(PIRN__AVX512)
+bool is_wrong_256_at(const uint8_t *at, const struct constants_64 *constants)
+{
+    const __m512i now_0 = load_64(at), now_1 = load_64(at + 64);
+    const __m512i now_2 = load_64(at + 128), now_3 = load_64(at + 192);
+    const __m512i seen =
+        _mm512_or_si512(_mm512_or_si512(now_0, now_1), _mm512_or_si512(now_2, now_3));
+    __m512i wrong = _mm512_setzero_si512();
+    if (_mm512_movepi8_mask(_mm512_or_si512(seen, load_64(at - 3))) == 0)
+        return false;
+    wrong = add_wrong_64(wrong, now_0, at, constants);
+    wrong = add_wrong_64(wrong, now_1, at + 64, constants);
+    wrong = add_wrong_64(wrong, now_2, at + 128, constants);
+    wrong = add_wrong_64(wrong, now_3, at + 192, constants);
+    return _mm512_test_epi8_mask(wrong, wrong) != 0;
 }
 
 /* The first 32 bytes are for AVX2, so that there is something before each register. */
@@ -276,7 +302,10 @@ size_t pirn__utf8_scan_avx512(const uint8_t *data, size_t len)
     if (!none_of_32(wrong_32_first(data)))
         return 0;
     const struct constants_64 constants = constants_64();
-    for (size_t at = 32; at < len; at += 64) {
+    size_t at = 32;
+    while (len - at >= 256 && !is_wrong_256_at(data + at, &constants))
+        at += 256;
+    for (; at < len; at += 64) {
         const uint8_t *from = data + (at < len - 64 ? at : len - 64);
         if (is_wrong_64_at(from, &constants))
             return (size_t)(from - data);

@@ -243,6 +243,9 @@ static const char *const grounds[] = {
 
 enum { GROUND_COUNT = sizeof grounds / sizeof grounds[0] };
 
+/* Room for two turns of 256 bytes, and the places from which on that cannot matter. */
+enum { TEXT_SIZE = 640, PLACES = 360 };
+
 static void fill_ground(uint8_t *out, size_t len, const char *ground)
 {
     const size_t period = strlen(ground);
@@ -253,7 +256,7 @@ static void fill_ground(uint8_t *out, size_t len, const char *ground)
 static void every_length_of_good_text(void **state)
 {
     (void)state;
-    uint8_t text[300];
+    uint8_t text[TEXT_SIZE];
     for (size_t g = 0; g < GROUND_COUNT; g++) {
         fill_ground(text, sizeof text, grounds[g]);
         for (size_t len = 0; len <= sizeof text; len++)
@@ -266,9 +269,9 @@ static void every_length_of_good_text(void **state)
 static void every_wrong_at_every_offset_in_ascii(void **state)
 {
     (void)state;
-    uint8_t text[280];
+    uint8_t text[TEXT_SIZE];
     for (size_t i = 0; i < CORPUS_SIZE; i++)
-        for (size_t at = 0; at <= 200; at++) {
+        for (size_t at = 0; at < PLACES; at++) {
             memset(text, 'x', sizeof text);
             memcpy(text + at, corpus[i].data, corpus[i].len);
             const bool unfinished = corpus[i].wrong == corpus[i].len && !corpus[i].complete;
@@ -287,10 +290,10 @@ static void every_wrong_at_every_offset_in_ascii(void **state)
 static void every_wrong_at_every_offset_in_any_text(void **state)
 {
     (void)state;
-    uint8_t text[280];
+    uint8_t text[TEXT_SIZE];
     for (size_t g = 0; g < GROUND_COUNT; g++)
         for (size_t i = 0; i < CORPUS_SIZE; i++)
-            for (size_t at = 0; at <= 200; at++) {
+            for (size_t at = 0; at < PLACES; at++) {
                 fill_ground(text, sizeof text, grounds[g]);
                 memcpy(text + at, corpus[i].data, corpus[i].len);
                 check_all_paths(text, sizeof text);
@@ -329,7 +332,7 @@ static const uint8_t edges[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 
 static void random_wrongs(void **state)
 {
     (void)state;
-    uint8_t text[400];
+    uint8_t text[TEXT_SIZE];
     uint64_t seed = 6455;
     for (unsigned round = 0; round < 40000; round++) {
         const size_t len = random_next(&seed) % sizeof text;
