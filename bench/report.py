@@ -212,7 +212,8 @@ def calls(result):
 def head(result):
     machine = result["machine"]
     yield f"Measured on {machine['date']} on {machine['processor']},"
-    yield f"{machine['processors']} processors, Linux {machine['kernel']}; {machine['compiler']}"
+    yield f"{machine['processors']} processors, Linux {machine['kernel']}"
+    yield f"(congestion control: {machine['congestion']}); {machine['compiler']}"
     yield f"Pirn at {machine['revision']}, Bun {machine['bun']}, node {machine['node']};"
     yield f"medians of {result['rounds']} rounds; server and load have a processor each."
     if machine["load"] > 1:

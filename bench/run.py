@@ -8,7 +8,9 @@ In every round each server is started anew, and in every cell they run in random
 TCP echo of the same bytes), Pirn, and the peers that are installed. The server has processor 0 for
 itself, the load processor 1. Parts: echo, calls, handshake, idle. With --deflate all compress, and
 those that cannot are left out; with --tls all of it goes over TLS 1.3, with a certificate on P-256
-and no resumption. bench/report.py makes tables of the result."""
+and no resumption. Where the machine controls congestion by BBR, a run (not one of --smoke) sets
+net.ipv4.tcp_congestion_control to cubic, if it may, until it ends. bench/report.py makes tables of
+the result."""
 
 import argparse
 import contextlib
@@ -32,6 +34,7 @@ BUILD = pathlib.Path(os.environ.get("PIRN_BUILD_DIR", ROOT / "build"))
 BENCH = BUILD / "bench"
 PEERS = ROOT / "bench/peers"
 SERVER_CPU, LOAD_CPU = "0", "1"
+CONGESTION = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control")
 
 PIRN = [BUILD / "pirn", "serve", "--quiet", "--port", "0", "--max-message", "16M"]
 BUN = [PEERS / "node_modules/.bin/bun", PEERS / "bun_echo.js"]
@@ -305,6 +308,7 @@ def machine():
         "processor": model.group(1) if model else platform.machine(),
         "processors": os.cpu_count(),
         "kernel": platform.release(),
+        "congestion": CONGESTION.read_text().strip() if CONGESTION.exists() else "",
         "date": datetime.date.today().isoformat(),
         "load": os.getloadavg()[0],
         "revision": first_line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
@@ -340,6 +344,21 @@ def handshake_rounds(options, names):
     for _ in range(options.rounds):
         with Servers(names) as servers:
             yield from measure_handshake(servers, 1000 if options.pace == "full" else 300)
+
+
+@contextlib.contextmanager
+def unpaced():
+    """BBR lets timers pace what is sent, even to the same machine, and the slower of two servers pays
+    for more timers. So for the time of a run it gives way to the kernel's default."""
+    usual = CONGESTION.read_text() if CONGESTION.exists() else ""
+    changed = usual.strip() == "bbr" and os.access(CONGESTION, os.W_OK)
+    if changed:
+        CONGESTION.write_text("cubic")
+    try:
+        yield
+    finally:
+        if changed:
+            CONGESTION.write_text(usual)
 
 
 def run(options, names):
@@ -404,7 +423,8 @@ def main():
     for name in wanted:
         if name not in there:
             print(f"skipped {name}: it is not there (tools/setup bench)", file=sys.stderr)
-    result = run(options, [name for name in wanted if name in there])
+    with contextlib.nullcontext() if options.pace == "smoke" else unpaced():
+        result = run(options, [name for name in wanted if name in there])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
     print(f"wrote {options.out}", file=sys.stderr)
