@@ -294,6 +294,8 @@ static void test_configurations_that_cannot_be(void **state)
     const struct pirn_server_config rows[] = {
         {.conn.high_water_bytes = 1000, .conn.low_water_bytes = 1001},
         {.conn.when_full = (enum pirn_full_policy)3},
+        {.max_headers = SIZE_MAX},
+        {.max_headers = SIZE_MAX / sizeof(struct pirn_header)},
     };
     assert_true(stage_open_loop());
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -42,6 +42,8 @@ static int complete(struct pirn_server_config *config, struct pirn_loop *loop)
     PIRN__DEFAULT(config->max_connections, PIRN_DEFAULT_MAX_CONNECTIONS);
     PIRN__DEFAULT(config->max_per_address, PIRN_DEFAULT_MAX_PER_ADDRESS);
     PIRN__DEFAULT(config->max_handshakes, PIRN_DEFAULT_MAX_HANDSHAKES);
+    if (config->max_headers > (SIZE_MAX - sizeof(struct pirn__parsed)) / sizeof(struct pirn_header))
+        return -PIRN_E_ARGUMENT;
     return pirn__conn_config_complete(&config->conn, loop, PIRN_SERVER);
 }
 
