@@ -89,7 +89,8 @@ struct pirn_listen {
     uint16_t port;         /* 0: the kernel chooses; see pirn_server_port() */
     const char *unix_path; /* a socket in the file system, made new (a dead one of that name is
                             * replaced) and removed at the end; "@name": abstract (Linux) */
-    int fd;                /* > 0: a listening socket of any family, adopted, closed at the end */
+    int fd;                /* > 0: a listening socket of any family, adopted, closed at the end; but
+                            * still the caller's when listening fails */
     int backlog;           /* 0: 1024 */
     bool reuse_port;       /* SO_REUSEPORT: several processes or loops share the port */
     struct pirn_tls *tls; /* speaks TLS, as https and wss, by a server's context, which the listener

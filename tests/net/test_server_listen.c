@@ -173,6 +173,25 @@ static void test_adopted_socket(void **state)
     stage_close();
 }
 
+/* Nor is what was taken closed if the server then cannot have it. */
+static void test_adopted_socket_outlives_a_failure(void **state)
+{
+    (void)state;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct pirn_listen where = {.fd = fd};
+    struct peer peer;
+    assert_int_equal(listen(fd, 10), 0);
+    stage.loop_config.backend = PIRN_LOOP_EPOLL;
+    assert_true(stage_open_loop());
+    assert_int_equal(stage_start(NULL, &where), 0);
+    stage.base_fds--; /* the server's now */
+    assert_int_equal(pirn_server_listen(stage.server, &where), -PIRN_E_SYSTEM);
+    assert_int_equal(errno, EEXIST);
+    peer_connect(&peer);
+    check_echo(&peer);
+    stage_close();
+}
+
 /* A listener that somebody else has shut down hears nothing more; it must not be busy with that. */
 static void test_shut_listener_is_quiet(void **state)
 {
@@ -326,6 +345,7 @@ int main(void)
         STAGE_TEST(test_shared_port),
         STAGE_TEST(test_several_listeners),
         STAGE_TEST(test_adopted_socket),
+        STAGE_TEST(test_adopted_socket_outlives_a_failure),
         STAGE_TEST(test_shut_listener_is_quiet),
         STAGE_TEST(test_unix_path),
         STAGE_TEST(test_abstract_name),

@@ -188,7 +188,8 @@ static void listener_free(struct listener *listener)
             pirn__socket_unlink(listener->unix_path, listener->unix_inode);
         pirn__free(loop, listener->unix_path, strlen(listener->unix_path) + 1);
     }
-    pirn__socket_close(listener->watch.fd);
+    if (listener->watch.fd >= 0)
+        pirn__socket_close(listener->watch.fd);
     pirn_tls_free(listener->tls);
     pirn__free(loop, listener, sizeof *listener);
 }
@@ -235,10 +236,12 @@ int pirn_server_listen(struct pirn_server *server, const struct pirn_listen *whe
     }
     listener->tls = pirn__tls_hold(where->tls);
     bool prepared = !where->tls || pirn__tls_prepare(loop);
-    int error = prepared && keep_unix_path(listener, where->fd > 0 ? NULL : where->unix_path)
+    int error = prepared && keep_unix_path(listener, where->unix_path)
                     ? pirn_loop_watch(loop, &listener->watch, PIRN_READABLE)
                     : -PIRN_E_MEMORY;
     if (error) {
+        if (!where->unix_path && where->fd > 0) /* adopted: the caller's again */
+            listener->watch.fd = -1;
         listener_free(listener);
         return error;
     }
