@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pirn/stream.h>
 #include <pirn/tls.h>
 
 #include "guest.h"
@@ -293,10 +294,121 @@ static void in_each_state(void **state)
     pirn_tls_free(tls);
 }
 
+/* ---- a stream on its connection */
+
+static struct pirn_stream *stream;
+static bool stream_goes; /* in its last call */
+static char order[64];
+
+static void note(const char *what)
+{
+    assert_true(strlen(order) + strlen(what) < sizeof order);
+    strcat(order, what);
+}
+
+static void stream_ended(struct pirn_stream *which, const struct pirn_close_info *info)
+{
+    assert_ptr_equal(which, stream);
+    assert_ptr_equal(pirn_stream_ending(stream), info);
+    note("ended ");
+    if (!stream_goes)
+        return;
+    pirn_stream_free(stream);
+    stream = NULL;
+}
+
+static void stream_can_write(struct pirn_stream *which)
+{
+    (void)which;
+    note("write ");
+}
+
+static void conn_closed(struct pirn_conn *conn, const struct pirn_close_info *info)
+{
+    guest_handlers.on_close(conn, info);
+    assert_true(!stream || pirn_stream_ending(stream));
+    note("closed ");
+}
+
+static void free_and_note(void)
+{
+    free_it();
+    note("freed ");
+}
+
+static void free_in_can_read(struct pirn_stream *which)
+{
+    char byte;
+    assert_int_equal(pirn_stream_read(which, &byte, 1), 1);
+    free_and_note();
+}
+
+static void free_in_on_drain(struct pirn_conn *conn)
+{
+    (void)conn;
+    free_and_note();
+}
+
+static void free_in_a_post(struct pirn_loop *loop, void *context)
+{
+    (void)loop, (void)context;
+    free_and_note();
+}
+
+static void freed_outside_of_a_turn(void)
+{
+    free_and_note();
+}
+
+static void freed_in_a_turn(void)
+{
+    assert_int_equal(pirn_loop_post(stage.loop, free_in_a_post, NULL), 0);
+}
+
+static void freed_in_can_read(void)
+{
+    script_send_bytes("\x82\x05hello", 7);
+}
+
+static void freed_in_on_drain(void)
+{
+    static char block[1 << 20];
+    while (pirn_client_send(guest.client, PIRN_BINARY, block, sizeof block) == 0)
+        stage_turn();
+}
+
+/* It knows of the end before on_close does, and nothing comes when the client is freed. */
+static void a_stream_ends_first(void **state)
+{
+    (void)state;
+    static void (*const ways[])(void) = {freed_outside_of_a_turn, freed_in_a_turn,
+                                         freed_in_can_read, freed_in_on_drain};
+    const struct pirn_stream_config piped = {
+        .can_read = free_in_can_read, .can_write = stream_can_write, .ended = stream_ended};
+    for (size_t i = 0; i < 2 * COUNT(ways); i++) {
+        guest_begin();
+        config = guest_config("/");
+        config.conn.handlers.on_drain = free_in_on_drain;
+        config.conn.handlers.on_close = conn_closed;
+        open_it();
+        order[0] = '\0';
+        stream_goes = i % 2;
+        stream = pirn_stream_new(pirn_client_conn(guest.client), &piped, NULL);
+        assert_non_null(stream);
+        for (ways[i / 2](); guest.client; stage_step())
+            script_discard();
+        stage_settle();
+        assert_string_equal(order, "ended closed freed ");
+        pirn_stream_free(stream);
+        guest_finish();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         GUEST_TEST(in_each_state),
+        GUEST_TEST(a_stream_ends_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,16 +86,10 @@ void pirn__client_interpose(struct pirn_client *client)
 void pirn__client_end_conn(struct pirn_client *client)
 {
     struct pirn_conn *conn = client->conn;
-    char text[PIRN__CLOSE_TEXT_CAP];
-    struct pirn_close_info info;
     if (!conn || client->told)
         return;
-    client->told = true;
     pirn_conn_terminate(conn);
-    pirn__close_info(&info, conn, text);
-    if (client->config.conn.handlers.on_close)
-        client->config.conn.handlers.on_close(conn, &info);
-    client->conn = NULL;
+    pirn__conn_tell_end(conn);
 }
 
 /* ---- opening */

@@ -177,14 +177,19 @@ static void drop_busy(struct pirn_conn *conn)
         pirn__free(pirn__conn_loop(conn), busy, sizeof *busy);
 }
 
-static void tell(struct pirn_conn *conn)
+void pirn__conn_tell_end(struct pirn_conn *conn)
 {
-    struct pirn__conn_owner *owner = conn->owner;
     char text[PIRN__CLOSE_TEXT_CAP];
     struct pirn_close_info info;
     pirn__close_info(&info, conn, text);
     if (conn->handlers->on_close)
         conn->handlers->on_close(conn, &info);
+}
+
+static void tell(struct pirn_conn *conn)
+{
+    struct pirn__conn_owner *owner = conn->owner;
+    pirn__conn_tell_end(conn);
     drop_busy(conn);
     pirn_extension_release(pirn__conn_states(conn));
     unlink_conn(conn);

@@ -69,6 +69,9 @@ struct pirn_conn *pirn__conn_next(const struct pirn_conn *conn);
 /* Ends it at once, and tells on_close and gone from inside. */
 void pirn__conn_destroy(struct pirn_conn *conn);
 
+/* Tells on_close how it has ended, before the end of the turn does so once more. */
+void pirn__conn_tell_end(struct pirn_conn *conn);
+
 /* Room for a text of one line: prefixes, a reason of 123 bytes, an error's text. */
 #define PIRN__CLOSE_TEXT_CAP 512
 

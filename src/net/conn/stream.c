@@ -103,7 +103,7 @@ static bool keep(struct pirn_stream *stream, const uint8_t *data, size_t len)
 
 static void tell(struct pirn_stream *stream, void (*callback)(struct pirn_stream *stream))
 {
-    if (stream->leaving || !callback)
+    if (stream->leaving || !stream->conn || !callback)
         return;
     stream->in_call = true;
     callback(stream);
@@ -155,18 +155,20 @@ static void on_drain(struct pirn_conn *conn)
     leave(stream);
 }
 
-/* The program may free the stream in either call; on_close may be the connection's last. */
+/* The program may free the stream in either call; on_close may be the connection's last. A client
+ * that is freed in a call of the stream's tells of the end from inside that. */
 static void on_close(struct pirn_conn *conn, const struct pirn_close_info *info)
 {
     struct pirn_stream *stream = stream_of(conn);
     const struct pirn_handlers *before = stream->before;
+    bool in_call = stream->in_call;
     pirn__ending_keep(&stream->ending, info);
     conn->handlers = before;
     stream->conn = NULL;
     stream->in_call = true;
     if (!stream->leaving && stream->config.ended)
         stream->config.ended(stream, &stream->ending.info);
-    stream->in_call = false;
+    stream->in_call = in_call;
     leave(stream);
     if (before->on_close)
         before->on_close(conn, info);
