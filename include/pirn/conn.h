@@ -125,7 +125,8 @@ struct pirn_conn_config {
  * has now reached the high-water mark (wait for on_drain); or -PIRN_E_QUEUE_FULL, -PIRN_E_CLOSED
  * (our Close is queued already), -PIRN_E_STATE (a fragmented message is not ended, or this is a
  * forked child), -PIRN_E_ARGUMENT, -PIRN_E_TEXT_UTF8, -PIRN_E_RANDOM (a client got no masking key),
- * -PIRN_E_MEMORY (the connection is closed with 1011 then): it was not taken. */
+ * -PIRN_E_MEMORY (the connection may have failed then, with 1011 or by a reset: pirn_conn_state()
+ * is PIRN_CLOSED if so): it was not taken. */
 PIRN_API int pirn_conn_send(struct pirn_conn *conn, enum pirn_opcode type, const void *data,
                             size_t len);
 
@@ -159,7 +160,8 @@ PIRN_API int pirn_conn_send_pieces(struct pirn_conn *conn, enum pirn_opcode type
  *
  * All return as pirn_conn_send(), errors of pirn_close_build() for abort, and -PIRN_E_STATE for
  * write, flush, end and abort with none begun. What makes it impossible to go on once it has begun
- * (no memory, no masking key) closes the connection with 1011. */
+ * (no memory, no masking key) closes the connection with 1011; if it is open still after
+ * -PIRN_E_MEMORY nothing was taken, and the call can be made again. */
 PIRN_API int pirn_conn_begin(struct pirn_conn *conn, const struct pirn_message_plan *plan);
 PIRN_API int pirn_conn_write(struct pirn_conn *conn, const void *data, size_t len);
 PIRN_API int pirn_conn_flush(struct pirn_conn *conn);

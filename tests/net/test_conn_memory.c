@@ -179,6 +179,7 @@ static void a_send_without_memory_says_so(void **state)
     for (size_t at = 1; at <= 2; at++) {
         rig.memory.fail_at = rig.memory.calls + at;
         assert_int_equal(pirn_conn_send(rig.conn, PIRN_TEXT, "x", 1), -PIRN_E_MEMORY);
+        assert_int_equal(pirn_conn_state(rig.conn), at == 1 ? PIRN_OPEN : PIRN_CLOSED);
     }
     assert_int_equal(pirn_conn_send(rig.conn, PIRN_TEXT, "x", 1), -PIRN_E_CLOSED);
     RAW_EXPECTS(&rig, "\x88\x0f\x03\xf3out of memory");
