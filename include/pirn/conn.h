@@ -169,11 +169,11 @@ PIRN_API int pirn_conn_end(struct pirn_conn *conn);
 PIRN_API int pirn_conn_abort(struct pirn_conn *conn, int code, struct pirn_str reason);
 
 /* Sends len bytes of an open file from offset as one message, read little by little as the queue
- * drains. fd is the connection's if this returns 0 or 1, and is closed when all is read or the
+ * drains. fd is the connection's if this returns 0, and is closed when all is read or the
  * connection ends. Messages sent in the meantime wait behind it, and so does the Close of
- * pirn_conn_close(); pirn_conn_abort() breaks it off. If the file cannot be read to the end of len,
- * or is not the text it is to be (endpoint.check_sent_text), the connection is closed with 1011.
- * Returns as pirn_conn_begin(), -PIRN_E_ARGUMENT also for a place that no file has. */
+ * pirn_conn_close(); pirn_conn_abort() breaks it off, then too. If the file cannot be read to the
+ * end of len, or is not the text it is to be (endpoint.check_sent_text), the connection is closed
+ * with 1011. Returns as pirn_conn_begin(), -PIRN_E_ARGUMENT also for a place that no file has. */
 PIRN_API int pirn_conn_send_file(struct pirn_conn *conn, enum pirn_opcode type, int fd,
                                  uint64_t offset, uint64_t len, enum pirn_compress compress);
 

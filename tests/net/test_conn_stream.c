@@ -437,7 +437,7 @@ static void a_file_that_is_no_text_closes(void **state)
 static void an_end_closes_the_file(void **state)
 {
     (void)state;
-    for (int how = 0; how < 5; how++) {
+    for (int how = 0; how < 6; how++) {
         struct rig rig = {.peer_buffer = 4096};
         int fd = make_file(MIB);
         rig_open(&rig);
@@ -452,8 +452,13 @@ static void an_end_closes_the_file(void **state)
             assert_int_equal(pirn_conn_abort(rig.conn, 1000, PIRN_STR("")), 0);
         if (how == 3)
             raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
+        if (how == 4) { /* also when a Close waits behind it */
+            assert_int_equal(pirn_conn_close(rig.conn, 1000, PIRN_STR("")), 0);
+            assert_int_equal(pirn_conn_abort(rig.conn, 1001, PIRN_STR("")), 0);
+            assert_int_equal(pirn_conn_abort(rig.conn, 1001, PIRN_STR("")), -PIRN_E_STATE);
+        }
         rig_turns(&rig);
-        assert_int_equal(is_open(fd), how == 4);
+        assert_int_equal(is_open(fd), how == 5);
         rig_end(&rig);
         assert_false(is_open(fd));
     }

@@ -334,14 +334,21 @@ int pirn_conn_end(struct pirn_conn *conn)
     return taken(conn);
 }
 
+/* A Close that waits behind a file can still come before. */
+static int check_abort(const struct pirn_conn *conn)
+{
+    const struct pirn__stream *stream = stream_of(conn);
+    int error = pirn__conn_check(conn);
+    if (error == -PIRN_E_CLOSED && stream && !(conn->flags & (PIRN__DONE | PIRN__CUT)))
+        return 0;
+    return error || stream ? error : -PIRN_E_STATE;
+}
+
 int pirn_conn_abort(struct pirn_conn *conn, int code, struct pirn_str reason)
 {
-    struct pirn__stream *stream = stream_of(conn);
-    int error = pirn__conn_check(conn);
+    int error = check_abort(conn);
     if (error)
         return error;
-    if (!stream)
-        return -PIRN_E_STATE;
     uint8_t payload[PIRN_CONTROL_MAX];
     error = pirn_close_build(payload, code, reason);
     if (error < 0)
