@@ -159,8 +159,9 @@ struct pirn_client_config {
 
     /* All may be NULL. */
 
-    /* Before each attempt (not each redirect): may change config, a copy of the client's own, as of
-     * then: url, headers, bearer and the like; not conn, tls or reconnect. It need not copy url. */
+    /* Before each attempt (not each redirect): may change in config, a copy of the client's own,
+     * what stands there from url to max_redirects, but for tls, require_deflate and
+     * required_extensions; what it changes of the rest is ignored. It need not copy url. */
     void (*on_attempt)(struct pirn_client *client, struct pirn_client_config *config);
     void (*on_step)(struct pirn_client *client, const struct pirn_client_progress *progress);
     /* The head of a response that is not 1xx but 101, whatever is thought of it then; slices are
@@ -174,10 +175,11 @@ struct pirn_client_config {
 };
 
 /* Makes a client that begins to connect in the loop's next turn. Returns NULL with *error (may be
- * NULL) set to PIRN_E_MEMORY, PIRN_E_ARGUMENT (a number out of its range, an address that is
- * none), PIRN_E_PROXY_URL, PIRN_E_UNSUPPORTED (wss or deflate, which are not built in),
+ * NULL) set to PIRN_E_MEMORY, PIRN_E_ARGUMENT (config is NULL, a number out of its range, an
+ * address that is none, a context of TLS for servers, an extension that is required and not
+ * offered), PIRN_E_PROXY_URL, PIRN_E_UNSUPPORTED (wss or deflate, which are not built in),
  * PIRN_E_RANDOM, or what is wrong with the request: PIRN_E_URL, PIRN_E_SUBPROTOCOL_HEADER,
- * PIRN_E_HEADER_x as in pirn_client_handshake_write(). */
+ * PIRN_E_HEADER_x as in pirn_client_handshake_write(), PIRN_E_ROOM (longer than a MiB). */
 PIRN_API struct pirn_client *pirn_client_new(struct pirn_loop *loop,
                                              const struct pirn_client_config *config, int *error);
 
