@@ -4,6 +4,10 @@
  *     struct pirn_blocking_message message;
  *     struct pirn_blocking *ws =
  *         pirn_blocking_connect("wss://example.org/", NULL, why, sizeof why);
+ *     if (!ws) {
+ *         fprintf(stderr, "%s\n", why);
+ *         return 1;
+ *     }
  *     pirn_blocking_send(ws, PIRN_TEXT, "hello", 5);
  *     if (pirn_blocking_receive(ws, 5000, &message) == 1)
  *         printf("%.*s\n", (int)message.len, (const char *)message.data);

@@ -31,8 +31,8 @@ struct pirn_loop_config {
     void *random_context;
 };
 
-/* Makes a loop; config may be NULL. Returns NULL when there is no memory or the kernel refuses
- * (errno says). Freed by pirn_loop_free(). */
+/* Makes a loop; config may be NULL. Returns NULL when there is no memory, the kernel refuses, or a
+ * number is out of its range (errno says: EINVAL). Freed by pirn_loop_free(). */
 PIRN_API struct pirn_loop *pirn_loop_new(const struct pirn_loop_config *config);
 
 /* Frees the loop. What belongs to it (servers, watches, timers) must have been freed or stopped

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <pirn/blocking.h>
@@ -223,6 +224,21 @@ static void says_why_not(void **state)
     assert_null(pirn_blocking_connect(url, NULL, NULL, 0));
 }
 
+static void says_what_the_kernel_does_not_give(void **state)
+{
+    (void)state;
+    char why[256];
+    struct rlimit usual, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = usual;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct pirn_blocking *ws = pirn_blocking_connect(host.url, NULL, why, sizeof why);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_null(ws);
+    assert_string_equal(why, "too many open files");
+}
+
 /* ---- a thread each */
 
 static void *talk(void *argument)
@@ -275,6 +291,7 @@ int main(void)
         HOST_TEST(pings_are_answered),
         HOST_TEST(the_server_ends_it),
         HOST_TEST(says_why_not),
+        HOST_TEST(says_what_the_kernel_does_not_give),
         HOST_TEST(a_thread_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -666,6 +666,7 @@ static void any_allocation_may_fail(void **state)
     do {
         purse.allocations = 0;
         purse.fail_at++;
+        errno = 0;
         struct pirn_loop *loop = pirn_loop_new(&config);
         if (loop)
             use_everything(loop);

@@ -2,6 +2,7 @@
  * in as many turns as it takes; at a MiB the connection is paused until that has been received. */
 #include <pirn/blocking.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -130,6 +131,14 @@ static void explain(char *error, size_t cap, const char *text)
         snprintf(error, cap, "%s", text);
 }
 
+static void explain_error(char *error, size_t cap, int number)
+{
+    char text[64];
+    explain(error, cap,
+            number == PIRN_E_SYSTEM ? pirn__line_system_error(errno, text, sizeof text)
+                                    : pirn_error_text(number));
+}
+
 static struct pirn_client_config make_config(const struct pirn_blocking *ws, const char *url)
 {
     struct pirn_client_config config = ws->config;
@@ -152,7 +161,7 @@ static struct pirn_blocking *make(const char *url, const struct pirn_client_conf
 {
     struct pirn_loop *loop = pirn_loop_new(NULL);
     struct pirn_blocking *ws = loop ? pirn__alloc(loop, sizeof *ws) : NULL;
-    *error = PIRN_E_MEMORY;
+    *error = loop ? PIRN_E_MEMORY : PIRN_E_SYSTEM;
     if (!ws) {
         pirn_loop_free(loop);
         return NULL;
@@ -178,14 +187,19 @@ struct pirn_blocking *pirn_blocking_connect(const char *url,
     int why, result = 1;
     uint64_t until_us = 0;
     struct pirn_blocking *ws = make(url, config, &why);
-    explain(error, cap, ws ? "" : pirn_error_text(why));
-    if (!ws)
+    if (!ws) {
+        explain_error(error, cap, why);
         return NULL;
+    }
+    explain(error, cap, "");
     while (result > 0 && !ws->opened && !ws->ended)
         result = turn(ws, PIRN_OFF, &until_us);
     if (ws->opened)
         return ws;
-    explain(error, cap, ws->ended ? ws->ending.text : pirn_error_text(result));
+    if (ws->ended)
+        explain(error, cap, ws->ending.text);
+    else
+        explain_error(error, cap, -result);
     pirn_blocking_free(ws);
     return NULL;
 }

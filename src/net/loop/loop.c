@@ -87,8 +87,10 @@ static bool ring_is_empty(const struct pirn__task *head)
 
 static bool open_parts(struct pirn_loop *loop)
 {
-    return pirn__private_open(loop) && open_receive(loop) && loop->backend->open(loop) == 0 &&
-           pirn__posts_open(loop) == 0;
+    if (!pirn__private_open(loop))
+        return false;
+    errno = ENOMEM; /* unless the kernel says something else */
+    return open_receive(loop) && loop->backend->open(loop) == 0 && pirn__posts_open(loop) == 0;
 }
 
 struct pirn_loop *pirn_loop_new(const struct pirn_loop_config *config)
