@@ -28,7 +28,8 @@ struct pirn_cookies_config {
     size_t max_cookies;    /* PIRN_COOKIES_MAX; for one more those that have expired go, or else the
                             * one that was not used for longest */
     size_t max_per_domain; /* PIRN_COOKIES_MAX_PER_DOMAIN; likewise in each domain */
-    size_t max_bytes;      /* PIRN_COOKIES_MAX_BYTES: name, value, domain and path of one cookie */
+    size_t max_bytes;      /* PIRN_COOKIES_MAX_BYTES: name, value, domain and path of one cookie; 16
+                            * MiB at most, whatever is more */
     bool (*is_public_suffix)(void *context, struct pirn_str domain); /* lower case, no dot before */
     void *suffix_context;
     pirn_realloc_fn *realloc; /* realloc(3) */

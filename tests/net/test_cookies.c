@@ -447,6 +447,20 @@ static void files_are_written(void **state)
     free_jar(jar);
 }
 
+/* However much one may have, it is no more than can be read again. */
+static void a_limit_has_a_limit(void **state)
+{
+    static char text[1000] = "one=";
+    (void)state;
+    struct pirn_cookies *jar = new_jar((struct pirn_cookies_config){.max_bytes = SIZE_MAX});
+    memset(text + 4, 'x', sizeof text - 5);
+    set(jar, "ws://a.test/", text);
+    assert_int_equal(pirn_cookies_save(jar, path, NOW), 1);
+    pirn_cookies_clear(jar);
+    assert_int_equal(pirn_cookies_load(jar, path, NOW), 1);
+    free_jar(jar);
+}
+
 static void files_that_cannot_be_had_are_told(void **state)
 {
     (void)state;
@@ -516,6 +530,7 @@ int main(void)
         FILE_TEST(files_are_read),
         FILE_TEST(long_lines_are_passed_over),
         FILE_TEST(files_are_written),
+        FILE_TEST(a_limit_has_a_limit),
         FILE_TEST(files_that_cannot_be_had_are_told),
         FILE_TEST(every_allocation_may_fail),
     };

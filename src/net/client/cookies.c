@@ -7,6 +7,9 @@
 #include "conn/conn.h"
 #include "loop/loop.h"
 
+/* So that what a cookie has, and a line of a file, is a number that an int can be. */
+enum { MOST_BYTES = 16 << 20 };
+
 /* ---- the jar */
 
 void *pirn__cookies_resize(struct pirn_cookies *cookies, void *memory, size_t old_size, size_t size)
@@ -22,6 +25,8 @@ struct pirn_cookies *pirn_cookies_new(const struct pirn_cookies_config *config)
     PIRN__DEFAULT(whole.max_cookies, PIRN_COOKIES_MAX);
     PIRN__DEFAULT(whole.max_per_domain, PIRN_COOKIES_MAX_PER_DOMAIN);
     PIRN__DEFAULT(whole.max_bytes, PIRN_COOKIES_MAX_BYTES);
+    if (whole.max_bytes > MOST_BYTES)
+        whole.max_bytes = MOST_BYTES;
     PIRN__DEFAULT(whole.realloc, pirn__default_realloc);
     struct pirn_cookies *cookies = whole.realloc(whole.realloc_context, NULL, 0, sizeof *cookies);
     if (cookies)
