@@ -109,6 +109,7 @@ static struct pirn_retry_advice judge_close(int code)
     return advice;
 }
 
+/* As -PIRN_E_x. */
 static enum pirn_retry judge_error(int error, bool was_open)
 {
     static const struct {
@@ -134,7 +135,7 @@ static enum pirn_retry judge_error(int error, bool was_open)
         {PIRN_E_PROXY_TIMEOUT, PIRN_RETRY_AFTER_WAIT, PIRN_RETRY_AFTER_WAIT},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if ((int)rows[i].error == error)
+        if (-(int)rows[i].error == error)
             return was_open ? rows[i].open : rows[i].before;
     return PIRN_RETRY_NEVER;
 }
@@ -157,7 +158,7 @@ static uint32_t read_retry_after(struct pirn_str text, int64_t now_s)
 struct pirn_retry_advice pirn_retry_judge(const struct pirn_retry_cause *cause, int64_t now_s)
 {
     struct pirn_retry_advice advice;
-    int error = cause->error < 0 ? -cause->error : cause->error;
+    int error = cause->error > 0 ? -cause->error : cause->error;
     if (cause->status >= 200) {
         advice = judge_status(cause->status);
         uint32_t wait_s = read_retry_after(cause->retry_after, now_s);

@@ -67,19 +67,19 @@ const char *pirn_http_status_text(int status)
 
 int pirn_http_error_status(int error)
 {
-    switch (error < 0 ? -error : error) {
-    case PIRN_E_HEAD_TOO_BIG:
-    case PIRN_E_HEADERS_TOO_MANY:
+    switch (error > 0 ? -error : error) {
+    case -PIRN_E_HEAD_TOO_BIG:
+    case -PIRN_E_HEADERS_TOO_MANY:
         return 431;
-    case PIRN_E_HTTP_VERSION:
+    case -PIRN_E_HTTP_VERSION:
         return 505;
-    case PIRN_E_METHOD:
+    case -PIRN_E_METHOD:
         return 405;
-    case PIRN_E_WEBSOCKET_VERSION:
+    case -PIRN_E_WEBSOCKET_VERSION:
         return 426;
-    case PIRN_E_ORIGIN:
+    case -PIRN_E_ORIGIN:
         return 403;
-    case PIRN_E_HANDSHAKE_TIMEOUT:
+    case -PIRN_E_HANDSHAKE_TIMEOUT:
         return 408;
     default:
         return error > -100 && error < 100 ? 500 : 400;

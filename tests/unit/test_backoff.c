@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -160,6 +161,7 @@ static void every_error_is_judged(void **state)
         expect(&(struct pirn_retry_cause){.error = error, .close_code = 1006}, *open);
         expect(&(struct pirn_retry_cause){.error = error, .close_code = 1008}, never);
     }
+    expect(&(struct pirn_retry_cause){.error = INT_MIN}, never);
 }
 
 static void retry_after_is_honoured(void **state)

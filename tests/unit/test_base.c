@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,6 +75,8 @@ static void errors_have_names_and_texts(void **state)
     assert_string_equal(pirn_error_text(-PIRN_E_STATE), "not allowed in this state");
     assert_string_equal(pirn_error_name(99999), "PIRN_E_?");
     assert_string_equal(pirn_error_text(-99999), "unknown error");
+    assert_string_equal(pirn_error_name(INT_MIN), "PIRN_E_?");
+    assert_string_equal(pirn_error_text(INT_MIN), "unknown error");
 #define CHECK_ROW(name, number, text)                                                              \
     assert_string_equal(pirn_error_name(number), "PIRN_E_" #name);                                 \
     assert_string_equal(pirn_error_text(-(number)), text);

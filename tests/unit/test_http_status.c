@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,6 +43,7 @@ static void errors_have_statuses(void **state)
         assert_int_equal(pirn_http_error_status(rows[i].error), rows[i].status);
         assert_int_equal(pirn_http_error_status(-rows[i].error), rows[i].status);
     }
+    assert_int_equal(pirn_http_error_status(INT_MIN), 400);
 }
 
 int main(void)
