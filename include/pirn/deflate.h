@@ -86,7 +86,8 @@ struct pirn_deflate {
  * room_bytes, at least PIRN_DEFLATE_ROOM_MIN; 16 KiB and more are good). The room, and what realloc
  * needs, must last until release(); the struct must stay where it is. realloc is called when
  * messages are sent and received, never while negotiating. Returns 0, -PIRN_E_ARGUMENT (a number
- * out of its range, mode OFF), -PIRN_E_UNSUPPORTED (the library was built without zlib). */
+ * out of its range, mode OFF, NULL for config, realloc or room), -PIRN_E_UNSUPPORTED (the library
+ * was built without zlib). */
 PIRN_API int pirn_deflate_init(struct pirn_deflate *deflate,
                                const struct pirn_deflate_config *config, enum pirn_role role,
                                pirn_realloc_fn *realloc, void *realloc_context, void *room,

@@ -188,9 +188,11 @@ int pirn_close_build(uint8_t payload[PIRN_CONTROL_MAX], int code, struct pirn_st
 
 int pirn_close_parse(struct pirn_close *out, const uint8_t *payload, size_t len)
 {
-    if (!out || (!payload && len > 0))
+    if (!out)
         return -PIRN_E_ARGUMENT;
     *out = (struct pirn_close){.code = PIRN_CLOSE_NO_STATUS};
+    if (!payload && len > 0)
+        return -PIRN_E_ARGUMENT;
     if (len > PIRN_CONTROL_MAX)
         return -PIRN_E_CONTROL_TOO_LONG;
     if (len == 0)

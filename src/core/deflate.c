@@ -531,7 +531,7 @@ int pirn_deflate_init(struct pirn_deflate *deflate, const struct pirn_deflate_co
 {
     *deflate = (struct pirn_deflate){
         .extension = permessage_deflate,
-        .config = *config,
+        .config = config ? *config : (struct pirn_deflate_config){.mode = PIRN_DEFLATE_OFF},
         .realloc = realloc,
         .realloc_context = realloc_context,
         .room = room,

@@ -331,7 +331,9 @@ static void every_length_is_parsed(void **state)
     }
     struct pirn_close close;
     assert_int_equal(pirn_close_parse(&close, NULL, 0), 0);
+    close.code = -1;
     assert_int_equal(pirn_close_parse(&close, NULL, 2), -PIRN_E_ARGUMENT);
+    assert_int_equal(close.code, 1005);
     assert_int_equal(pirn_close_parse(NULL, payload, 2), -PIRN_E_ARGUMENT);
 }
 

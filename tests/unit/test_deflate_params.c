@@ -204,6 +204,9 @@ static void settings_have_ranges(void **state)
     assert_int_equal(pirn_deflate_init(&deflate, &good, PIRN_SERVER, ledger_realloc, NULL, room,
                                        sizeof room - 1),
                      -PIRN_E_ARGUMENT);
+    assert_int_equal(
+        pirn_deflate_init(&deflate, NULL, PIRN_SERVER, ledger_realloc, NULL, room, sizeof room),
+        -PIRN_E_ARGUMENT);
     assert_int_equal(pirn_deflate_init(&deflate, &good, PIRN_SERVER, NULL, NULL, room, sizeof room),
                      -PIRN_E_ARGUMENT);
     assert_int_equal(
