@@ -3,8 +3,8 @@
  *
  * No I/O, no allocation, no random numbers and no hash functions: those two are arguments. Whatever
  * could break out of the header that it is written to (CR, LF, NUL and other controls) is refused.
- * All functions that write end the text with a NUL that is not counted, and return its length, or
- * -PIRN_E_ROOM when it does not fit, or what stands with them; with an error out is empty. */
+ * What writes a value ends it with a NUL that is not counted, and returns its length, or
+ * -PIRN_E_ROOM when it does not fit, or what stands with it; with an error out is empty. */
 #ifndef PIRN_AUTH_H
 #define PIRN_AUTH_H
 

@@ -211,7 +211,7 @@ PIRN_API int pirn_extension_offer(const struct pirn_extension *const *ours, size
  * that can be, passes over names it does not know, offers it cannot meet, and extensions that claim
  * what an accepted one has (RFC 6455, 9.1; RFC 7692, 5). Makes the states, and writes the answer to
  * out with a NUL. Returns the bytes of states in use: 0 if nothing was accepted, and out is "";
- * -PIRN_E_ROOM for memory or out too small, -PIRN_E_ARGUMENT as above. */
+ * -PIRN_E_ROOM for memory or out too small, -PIRN_E_TOKEN, -PIRN_E_ARGUMENT as above. */
 PIRN_API int pirn_extension_accept(const struct pirn_extension *const *ours, size_t count,
                                    const struct pirn_handshake *hs, void *states,
                                    size_t states_bytes, char *out, size_t cap);

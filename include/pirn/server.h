@@ -169,7 +169,8 @@ struct pirn_accept {
 /* Opens the WebSocket: the 101 answer is queued, on_open is called from inside. how may be NULL.
  * Returns the connection, or NULL with *error (may be NULL) set to PIRN_E_STATE (no WebSocket
  * request, or answered already), PIRN_E_CLOSED (the server is draining), PIRN_E_SUBPROTOCOL_UNKNOWN
- * (not offered), PIRN_E_HEADER_x, PIRN_E_MEMORY: the request still waits for an answer then. */
+ * (not offered), PIRN_E_HEADER_x, PIRN_E_MEMORY, or of an extension's answer PIRN_E_ROOM (512 bytes
+ * in all) or PIRN_E_TOKEN: the request still waits for an answer then. */
 PIRN_API struct pirn_conn *pirn_request_accept(struct pirn_request *request,
                                                const struct pirn_accept *how, int *error);
 
