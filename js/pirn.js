@@ -1,5 +1,5 @@
-// A WebSocket that comes back; pirn.d.ts has the contracts. Attempts end in #ended(), which plans
-// the next; what an old one tells is known by its #run or WebSocket.
+// A WebSocket that comes back; pirn.d.ts has the contracts. What an old attempt tells is known by
+// its #run or WebSocket.
 
 const CONNECTING = 0, OPEN = 1, CLOSING = 2, CLOSED = 3;
 const STATES = { CONNECTING, OPEN, CLOSING, CLOSED };
@@ -80,7 +80,7 @@ export function closeInfo(code) {
 export function retryDelay(close, options, random = Math.random()) {
     const { minDelay, maxDelay, factor, attempts, retry } = { ...DEFAULTS, ...options };
     const { code, attempt, wasOpen } = close, how = retry?.(close) ?? closeInfo(code).retry;
-    if (how === 'never' || attempt > attempts) return undefined;
+    if (how === 'never' || attempt > attempts) return;
     if (how === 'once' && attempt === 1 && wasOpen) return 0;
     if (how >= 0) return how;
     const least = code === 1012 || code === 1013 ? 5000 : 0;
@@ -94,7 +94,7 @@ const sizeOf = data => new Blob([data]).size;
 function withParams(url, params) {
     if (!params) return url;
     url = new URL(url, globalThis.location?.href);
-    new URLSearchParams(params).forEach((value, name) => url.searchParams.append(name, value));
+    for (const pair of new URLSearchParams(params)) url.searchParams.append(...pair);
     return url;
 }
 
@@ -111,7 +111,6 @@ export class PirnSocket extends EventTarget {
     #timer;
     #mayWake;
     #away;
-    #ears;
     #queue = [];
     #queuedBytes = 0;
 
@@ -120,15 +119,15 @@ export class PirnSocket extends EventTarget {
         Object.assign(this.prototype, STATES);
     }
 
-    constructor(url, protocols = [], options = {}) {
+    constructor(url, protocols = [], options) {
         super();
         for (const type of EVENTS) {
             this['on' + type] = null;
             this.addEventListener(type, event => this['on' + type]?.(event));
         }
-        this.#sources = [url, protocols, options.params];
         this.#options = { ...DEFAULTS, ...options };
-        if (options.signal?.aborted) this.close();
+        this.#sources = [url, protocols, this.#options.params];
+        if (this.#options.signal?.aborted) this.close();
         else if (this.#sources.some(isFunction)) this.#connect();
         else this.#open(this.#sources), this.#begin();
     }
@@ -147,7 +146,7 @@ export class PirnSocket extends EventTarget {
     }
 
     send(data) {
-        if (this.#state >= CLOSING) this.#emit('drop', { data });
+        if (this.#state >= CLOSING) this.#drop(data);
         else if (this.#ws?.readyState === OPEN) this.#ws.send(data);
         else if (ArrayBuffer.isView(data))
             this.#enqueue(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
@@ -170,12 +169,13 @@ export class PirnSocket extends EventTarget {
             throw new DOMException('not 1000 or 3000-4999', 'InvalidAccessError');
         if (sizeOf(reason) > 123)
             throw new DOMException('over 123 bytes', 'SyntaxError');
-        if (this.#state >= CLOSING) return;
-        this.#state = CLOSING;
-        this.#run++;
-        if (this.#ws) this.#ws.close(...code ? [code, reason] : []);
-        else queueMicrotask(() => this.#state === CLOSING &&
-            this.#ended({ code: code ?? 1005, reason, wasClean: true }));
+        if (this.#state < CLOSING) {
+            this.#state = CLOSING;
+            this.#run++;
+            if (this.#ws) this.#ws.close(code, code && reason);
+            else queueMicrotask(() => this.#state === CLOSING &&
+                this.#ended({ code, reason, wasClean: true }));
+        }
     }
 
     reconnect() {
@@ -189,10 +189,13 @@ export class PirnSocket extends EventTarget {
         this.dispatchEvent(Object.assign(new Event(type), fields));
     }
 
+    #drop(data) {
+        this.#emit('drop', { data });
+    }
+
     #begin() {
-        this.#listen();
+        this.#listen('addEventListener');
         this.#state = CONNECTING;
-        this.#mayWake = false;
         this.#limit('connectTimeout');
     }
 
@@ -201,7 +204,16 @@ export class PirnSocket extends EventTarget {
         this.#timer = setTimeout(act, Math.min(ms, 1e9));
     }
 
+    #wakeAfter(ms, mayWake) {
+        this.#mayWake = mayWake;
+        this.#after(ms, () => {
+            this.#mayWake = true;
+            this.#wake();
+        });
+    }
+
     #limit(option) {
+        this.#mayWake = false;
         this.#after(this.#options[option], () => this.#abandon(3008, option));
     }
 
@@ -210,25 +222,26 @@ export class PirnSocket extends EventTarget {
         this.#begin();
         Promise.all(this.#sources.map(async each => isFunction(each) ? each() : each))
             .then(values => run === this.#run && this.#open(values))
-            .catch(error => run === this.#run && this.#failed(error));
+            .catch(error => run === this.#run && this.#failed({ error }));
     }
 
     // Node has no close after it.
-    #failed(error = '') {
+    #failed({ error = '' }) {
         this.#emit('error', { error });
-        if (!this.#openedAt) this.#ended({ code: 1006, reason: String(error), wasClean: false });
+        if (!this.#openedAt)
+            this.#ended({ code: 1006, reason: String(error) });
     }
 
     #open([url, protocols, params]) {
-        const ws = new this.#options.WebSocket(withParams(url, params), protocols);
-        this.#ws = ws;
+        const ws = this.#ws = new this.#options.WebSocket(withParams(url, params), protocols);
         this.#url = ws.url;
         ws.binaryType = this.#binaryType;
-        const hear = (type, act) => ws['on' + type] = event => ws === this.#ws && act(event);
-        hear('open', () => this.#opened());
-        hear('message', event => this.#received(event));
-        hear('error', event => this.#failed(event.error));
-        hear('close', event => this.#ended(event));
+        const hear = (type, act) =>
+            ws['on' + type] = event => ws === this.#ws && act.call(this, event);
+        hear('open', this.#opened);
+        hear('message', this.#received);
+        hear('error', this.#failed);
+        hear('close', this.#ended);
     }
 
     #opened() {
@@ -247,76 +260,62 @@ export class PirnSocket extends EventTarget {
 
     #abandon(code, reason, delay) {
         const ws = this.#ws;
-        this.#ended({ code, reason, wasClean: false }, delay);
+        this.#ended({ code, reason }, delay);
         ws?.close(code, reason);
     }
 
-    #ended({ code, reason, wasClean }, delay) {
+    #ended({ code = 1005, reason, wasClean = false }, delay) {
         const run = ++this.#run, byHand = this.#state === CLOSING, wasOpen = !!this.#openedAt;
         if (performance.now() - this.#openedAt >= this.#options.stableAfter) this.#attempt = 0;
-        const close = { code, reason, wasClean, wasOpen, attempt: this.#attempt + 1 };
+        const close = { code, reason, wasClean, wasOpen, attempt: ++this.#attempt };
         if (!byHand) delay ??= retryDelay(close, this.#options);
         clearTimeout(this.#timer);
         this.#ws = this.#openedAt = undefined;
-        this.#state = delay === undefined ? CLOSED : CONNECTING;
+        this.#state = delay >= 0 ? CONNECTING : CLOSED;
         this.#emit('close', close);
         if (run !== this.#run) return;
-        if (delay !== undefined) return this.#wait(close, delay);
-        this.#ears?.abort();
-        this.#ears = undefined;
-        if (!byHand) this.#emit('giveup', close);
-    }
-
-    #wait(close, delay) {
-        this.#attempt++;
-        this.#mayWake = closeInfo(close.code).retry === 'once';
-        this.#after(delay, () => {
-            this.#mayWake = true;
-            this.#wake();
-        });
-        this.#emit('reconnecting', { ...close, delay });
+        if (delay >= 0) {
+            this.#wakeAfter(delay, closeInfo(code).retry !== 'wait');
+            this.#emit('reconnecting', { ...close, delay });
+        } else {
+            this.#away = false;
+            this.#listen('removeEventListener');
+            if (!byHand) this.#emit('giveup', close);
+        }
     }
 
     #beat() {
         clearTimeout(this.#timer);
-        if (this.#options.heartbeat)
-            this.#after(this.#options.heartbeatInterval, () => this.#probe());
+        if (this.#options.heartbeat) this.#wakeAfter(this.#options.heartbeatInterval, true);
     }
 
-    #probe() {
-        if (!this.#options.heartbeat) return;
-        this.#limit('heartbeatTimeout');
-        this.#ws.send(this.#options.heartbeat());
+    #listen(how) {
+        for (const type in AWAY) globalThis[how]?.(type, this.#wake, true);
+        this.#options.signal?.[how]('abort', this.#wake);
     }
 
-    #listen() {
-        if (this.#ears) return;
-        const { signal } = this.#ears = new AbortController(), how = { signal, capture: true };
-        for (const type in AWAY)
-            globalThis.addEventListener?.(type, () => this.#page(AWAY[type]), how);
-        this.#options.signal?.addEventListener('abort', () => this.close(), how);
-    }
-
-    #page(away) {
-        this.#away = away ?? this.#away;
-        if (!this.#away) this.#wake();
-        else if (this.#ws && this.#state < CLOSING) this.#abandon(1000, 'pagehide', 0);
-    }
-
-    #wake() {
-        const offline = this.#options.waitOnline && globalThis.navigator?.onLine === false;
-        if (this.#ws?.readyState === OPEN) this.#probe();
-        else if (this.#mayWake && !this.#away && !offline) this.#connect();
-    }
+    #wake = ({ type } = {}) => {
+        if (type === 'abort') return this.close();
+        if (type === 'visibilitychange' && document.hidden) return;
+        this.#away = AWAY[type] ?? this.#away;
+        if (this.#away) {
+            if (this.#ws && this.#state < CLOSING) this.#abandon(1000, 'pagehide', 0);
+        } else if (!this.#mayWake) return;
+        else if (this.#ws) {
+            this.#limit('heartbeatTimeout');
+            this.#ws.send(this.#options.heartbeat());
+        } else if (!this.#options.waitOnline || globalThis.navigator?.onLine !== false)
+            this.#connect();
+    };
 
     #enqueue(data) {
         const { queueMessages, queueBytes, queuePolicy } = this.#options, size = sizeOf(data);
         const fits = () => this.#queue.length < queueMessages &&
             this.#queuedBytes + size <= queueBytes;
         while (queuePolicy === 'oldest' && size <= queueBytes && this.#queue.length && !fits())
-            this.#emit('drop', { data: this.#dequeue() });
+            this.#drop(this.#dequeue());
         if (fits()) this.#queuedBytes += size, this.#queue.push(data);
-        else if (queuePolicy !== 'throw') this.#emit('drop', { data });
+        else if (queuePolicy !== 'throw') this.#drop(data);
         else throw new DOMException('queue is full', 'QuotaExceededError');
     }
 

@@ -25,7 +25,7 @@ export class FakeSocket {
     }
 
     close(...how) {
-        this.closed.push(how);
+        this.closed.push(how.filter(each => each !== undefined)); // which is as if not given
         this.readyState = CLOSING;
     }
 
@@ -77,11 +77,17 @@ export function check(name, body, { page = false } = {}) {
         mock.timers.enable({ apis: ['setTimeout'] });
         mock.method(performance, 'now', () => now);
         mock.method(Math, 'random', () => 0.5);
-        if (page) globalThis.addEventListener = world.addEventListener.bind(world);
+        if (page) Object.assign(globalThis, {
+            addEventListener: world.addEventListener.bind(world),
+            removeEventListener: (type, listener, capture) =>
+                world.removeEventListener(type, listener, { capture }), // Node's takes no boolean
+            document: { hidden: false, baseURI: 'ws://page/base/' }
+        });
         try {
             await body(world);
         } finally {
-            delete globalThis.addEventListener;
+            for (const name of ['addEventListener', 'removeEventListener', 'document'])
+                delete globalThis[name];
             setOnline(undefined);
             mock.timers.reset();
             mock.restoreAll();

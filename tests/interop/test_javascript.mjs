@@ -1,6 +1,7 @@
 // js/pirn.js on a WebSocket and a clock that the test moves: what it does at every ending, and
 // when.
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { mock, test } from 'node:test';
@@ -280,6 +281,49 @@ inPage('a sign of the network ends a wait, but not one that the server wants', a
     }
 });
 
+inPage('a sign of the network ends a wait that retry() wants', async world => {
+    opened({ retry: () => 'wait' });
+    FakeSocket.last.end(4001);
+    fire(world, 'online');
+    await settle();
+    assert.equal(FakeSocket.made.length, 2);
+});
+
+inPage('a page that becomes hidden ends no wait and tries nothing', async world => {
+    const { events } = opened({ heartbeat: () => 'ping' });
+    document.hidden = true;
+    fire(world, 'visibilitychange');
+    assert.deepEqual(FakeSocket.last.sent, []);
+    FakeSocket.last.end(1006);
+    fire(world, 'visibilitychange');
+    await settle();
+    assert.equal(FakeSocket.made.length, 1);
+    document.hidden = false;
+    fire(world, 'visibilitychange');
+    await settle();
+    assert.equal(FakeSocket.made.length, 2);
+    assert.deepEqual(events(), ['close 1006', 'reconnecting 1 in 0']);
+});
+
+inPage('a page that closes when it goes and reconnects when it comes is not away', async world => {
+    const { socket, events } = opened();
+    world.addEventListener('pagehide', () => socket.close());
+    world.addEventListener('pageshow', () => socket.reconnect());
+    fire(world, 'pagehide');
+    await settle();
+    assert.deepEqual(events(), ['close 1000 pagehide', 'reconnecting 1 in 0', 'close 1005']);
+    fire(world, 'pageshow');
+    await settle();
+    FakeSocket.last.open();
+    fire(world, 'visibilitychange', 'online');
+    assert.deepEqual(events(), ['open']);
+    FakeSocket.last.end();
+    pass(0);
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(events(), ['close 1006', 'reconnecting 1 in 0', 'open']);
+});
+
 for (const [gone, back] of [['pagehide', 'pageshow'], ['freeze', 'resume']])
     inPage(`between ${gone} and ${back} there is no connection`, async world => {
         const { socket, events } = opened();
@@ -319,21 +363,36 @@ inPage('a sign of the page tries an open connection', world => {
         ['message pong', 'close 3008 heartbeatTimeout', 'reconnecting 1 in 0']);
 });
 
-inPage('the page is listened to once, until the end, and after it again', async () => {
-    const added = [];
-    globalThis.addEventListener = (type, listener, how) => added.push(how);
-    const { socket } = opened();
+inPage('no sign of the page gives a heartbeat more time', world => {
+    const { events } = opened({ heartbeat: () => 'ping', heartbeatTimeout: 100 });
+    for (let i = 0; i < 2; i++) {
+        fire(world, 'visibilitychange', 'online');
+        pass(50);
+    }
+    assert.deepEqual(FakeSocket.last.sent, ['ping']);
+    assert.deepEqual(events(), ['close 3008 heartbeatTimeout', 'reconnecting 1 in 0']);
+});
+
+inPage('page and signal are listened to once, until the end, and after it again', async world => {
+    const types = new Set(), { signal } = new AbortController();
+    globalThis.addEventListener = (type, listener, capture) => {
+        types.add(type);
+        assert.ok(capture); // the events of the document do not bubble
+        world.addEventListener(type, listener, capture);
+    };
+    const counts = () => [...types].map(type => getEventListeners(world, type).length)
+        .concat(getEventListeners(signal, 'abort').length);
+    const { socket } = opened({ signal });
     FakeSocket.last.end();
     pass(0);
     await settle();
     FakeSocket.last.open();
-    assert.equal(added.length, 7);
-    assert.ok(added.every(how => how.capture)); // the events of the document do not bubble
+    assert.deepEqual(counts(), Array(8).fill(1));
     socket.close();
     FakeSocket.last.end(1005);
-    assert.ok(added.every(how => how.signal.aborted));
+    assert.deepEqual(counts(), Array(8).fill(0));
     socket.reconnect();
-    assert.equal(added.filter(how => !how.signal.aborted).length, 7);
+    assert.deepEqual(counts(), Array(8).fill(1));
 });
 
 inPage('who stops waiting does not connect twice', async world => {

@@ -140,6 +140,28 @@ async function cache() {
     await server.end();
 }
 
+// A page that closes and reconnects by itself goes into the cache and comes back, too.
+async function cacheByHand() {
+    const server = await serve();
+    const { page, context } = await openPage(server);
+    await page.evaluate(() => {
+        window.mark = 'same page';
+        addEventListener('pagehide', () => socket.close());
+        addEventListener('pageshow', () => socket.reconnect());
+    });
+    await page.goto(`http://localhost:${server.port}/nothing-here`);
+    await page.goBack({ waitUntil: 'commit' });
+    assert.equal(await page.evaluate(() => window.mark), 'same page');
+    await happens(page, 'open');
+    await seen(page);
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await send(page, 'still here');
+    await receives(page, 'still here');
+    assert.deepEqual(await seen(page), []);
+    await context.close();
+    await server.end();
+}
+
 // Headless Chromium does not freeze a page that it shows; the page is told so.
 async function frozen() {
     const server = await serve();
@@ -195,4 +217,4 @@ async function backPressure() {
     await server.end();
 }
 
-await run({ crash, dropIn, offline, cache, frozen, heartbeat, backPressure });
+await run({ crash, dropIn, offline, cache, cacheByHand, frozen, heartbeat, backPressure });

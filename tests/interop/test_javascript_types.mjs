@@ -62,7 +62,7 @@ const WRONG = [
     "new PirnSocket()", "new PirnSocket(1)", "new PirnSocket('', '', { queuePolicy: 'x' })",
     "new PirnSocket('', '', { retry: () => 'maybe' })", "socket.readyState = 1", "socket.send()",
     "socket.send({})", "socket.close('1000')", "socket.binaryType = 'text'", "closeInfo('1000')",
-    "socket.onreconnecting = event => event.data",
+    "socket.onreconnecting = event => event.data", 
     "socket.addEventListener('close', event => event.delay)"
 ];
 
