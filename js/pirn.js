@@ -171,9 +171,8 @@ export class PirnSocket extends EventTarget {
             throw new DOMException('over 123 bytes', 'SyntaxError');
         if (this.#state < CLOSING) {
             this.#state = CLOSING;
-            this.#run++;
             if (this.#ws) this.#ws.close(code, code && reason);
-            else queueMicrotask(() => this.#state === CLOSING &&
+            else this.#run++, queueMicrotask(() => this.#state === CLOSING &&
                 this.#ended({ code, reason, wasClean: true }));
         }
     }
@@ -227,8 +226,9 @@ export class PirnSocket extends EventTarget {
 
     // Node has no close after it.
     #failed({ error = '' }) {
+        const run = this.#run;
         this.#emit('error', { error });
-        if (!this.#openedAt)
+        if (run === this.#run && !this.#openedAt)
             this.#ended({ code: 1006, reason: String(error) });
     }
 

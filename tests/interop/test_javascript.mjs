@@ -235,6 +235,37 @@ check('an error before open ends an attempt, with its close or without', async (
         ['close 1006', 'reconnecting 1 in 0', 'error', 'close 1006', 'reconnecting 2 in 1000']);
 });
 
+check('a listener of error may reconnect, or close', async () => {
+    for (const isOpen of [false, true]) {
+        const { socket, events } = isOpen ? opened() : connect();
+        const failed = FakeSocket.last;
+        socket.addEventListener('error', () => socket.reconnect(), { once: true });
+        failed.onerror({});
+        failed.end();
+        pass(0);
+        await settle();
+        FakeSocket.last.open();
+        assert.notEqual(FakeSocket.last, failed);
+        assert.deepEqual(events(),
+            ['error', 'close 1000 reconnect', 'reconnecting 1 in 0', 'open']);
+    }
+    let count = 0;
+    const { socket, events } = connect({}, [], () => {
+        if (++count === 1) throw new Error('no token');
+        return 'ws://host/';
+    });
+    socket.addEventListener('error', () => socket.reconnect(), { once: true });
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual([count, ...events()], [2, 'error no token', 'open']);
+
+    const closing = connect();
+    closing.socket.onerror = () => closing.socket.close();
+    FakeSocket.last.onerror({});
+    assert.equal(closing.socket.readyState, CLOSED);
+    assert.deepEqual(closing.events(), ['error', 'close 1006']);
+});
+
 // ---- page and network
 
 const inPage = (name, body) => check(name, body, { page: true });
