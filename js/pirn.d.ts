@@ -69,7 +69,7 @@ export type WebSocketClass = new (url: string | URL, protocols?: string | string
 
 export type Params = string | string[][] | Record<string, string> | URLSearchParams;
 
-/** Times are in milliseconds, Infinity is no limit. */
+/** Times are in milliseconds, Infinity is no limit, undefined is as if not given. */
 export interface Options extends RetryOptions {
     /** The class to connect with (globalThis.WebSocket): in Node 20 that of npm `ws`. */
     WebSocket?: WebSocketClass;

@@ -77,14 +77,20 @@ export function closeInfo(code) {
     return { code, name, text, retry };
 }
 
+function withDefaults(options) {
+    const all = { ...options };
+    for (const name in DEFAULTS) all[name] ??= DEFAULTS[name];
+    return all;
+}
+
 export function retryDelay(close, options, random = Math.random()) {
-    const { minDelay, maxDelay, factor, attempts, retry } = { ...DEFAULTS, ...options };
+    const { minDelay, maxDelay, factor, attempts, retry } = withDefaults(options);
     const { code, attempt, wasOpen } = close, how = retry?.(close) ?? closeInfo(code).retry;
     if (how === 'never' || attempt > attempts) return;
     if (how === 'once' && attempt === 1 && wasOpen) return 0;
     if (how >= 0) return how;
     const least = code === 1012 || code === 1013 ? 5000 : 0;
-    const ceiling = Math.min(maxDelay, minDelay * factor ** (attempt - 1));
+    const ceiling = Math.min(maxDelay, minDelay * factor ** (attempt - 1)) || 0;
     return least + random * Math.max(5 * least, ceiling);
 }
 
@@ -125,7 +131,7 @@ export class PirnSocket extends EventTarget {
             this['on' + type] = null;
             this.addEventListener(type, event => this['on' + type]?.(event));
         }
-        this.#options = { ...DEFAULTS, ...options };
+        this.#options = withDefaults(options);
         this.#sources = [url, protocols, this.#options.params];
         if (this.#options.signal?.aborted) this.close();
         else if (this.#sources.some(isFunction)) this.#connect();

@@ -69,6 +69,8 @@ test('delays grow, are drawn from the whole range, and end', () => {
     assert.deepEqual(range(1006, 2), [0, 300]);
     assert.deepEqual(range(1012, 9, true, {}), [5000, 65000]);
     for (const code of [1012, 1013]) assert.deepEqual(range(code, 1), [5000, 30000]);
+    assert.deepEqual(range(1001, 2000, true, { minDelay: 0 }), [0, 0]);
+    assert.deepEqual(range(1001, 1, true, { minDelay: undefined, attempts: undefined }), [0, 1000]);
     const drawn = Array.from({ length: 1000 }, () => retryDelay({ code: 1001, attempt: 3 }));
     assert.ok(drawn.every(delay => delay >= 0 && delay <= 4000));
     assert.ok(new Set(drawn).size > 900);
@@ -124,6 +126,18 @@ check('the count of attempts ends, and begins anew after a stable connection', a
 });
 
 // ---- attempts
+
+check('an option that is undefined is as if not given', async () => {
+    const { socket, events } = connect({
+        connectTimeout: undefined, minDelay: undefined, attempts: undefined, queueBytes: undefined,
+        signal: undefined, params: undefined
+    });
+    socket.send('waits');
+    pass(9999);
+    assert.deepEqual(events(), []);
+    pass(1);
+    assert.deepEqual(events(), ['close 3008 connectTimeout', 'reconnecting 1 in 500']);
+});
 
 check('URL, subprotocols and parameters are asked for at each attempt', async () => {
     let count = 0;

@@ -36,7 +36,7 @@ import { PirnSocket, closeInfo, retryDelay, type Options, type Retry } from 'pir
 const options: Options = {
     params: async () => ({ token: 'x' }), retry: ({ code }) => code === 4000 ? 'once' : undefined,
     queuePolicy: 'oldest', heartbeat: () => new Uint8Array(1), signal: AbortSignal.timeout(1000),
-    WebSocket
+    WebSocket, minDelay: undefined, attempts: undefined
 };
 const socket = new PirnSocket(async () => new URL('ws://h/'), ['a'], options);
 const state: 0 | 1 | 2 | 3 = socket.readyState;
