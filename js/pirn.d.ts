@@ -125,7 +125,8 @@ export interface PirnErrorEvent extends Event {
     readonly error?: any;
 }
 
-/** A message that will not be sent: dropped from the queue, or given to send() after close(). */
+/** A message that will not be sent: dropped from the queue, for its limits or by close(), or given
+ * to send() after close(). */
 export interface DropEvent extends Event {
     readonly data: any;
 }
@@ -142,7 +143,7 @@ export interface PirnEventMap {
     /** After `close`: the next attempt is planned. */
     reconnecting: ReconnectingEvent;
     /** After `close`: there is no further attempt, for the close code or the limit of attempts, and
-     * nobody here asked for it. The queue is kept for a reconnect(). */
+     * nobody here asked for it. The queue is kept for a reconnect(), until close(). */
     giveup: PirnCloseEvent;
     drop: DropEvent;
 }
@@ -198,13 +199,14 @@ export class PirnSocket extends EventTarget {
     json(value: any): void;
 
     /** Waits until at most `limit` bytes (0) wait to be sent. Rejects with InvalidStateError if
-     * it is closed for good before. */
+     * close() was called, or it is closed for good, before. What a lost connection took along does
+     * not wait any more. */
     drained(limit?: number): Promise<void>;
 
     /** Closes for good, as WebSocket does, with the same exceptions: the code must be 1000 or
      * 3000 to 4999 (InvalidAccessError), the reason at most 123 bytes (SyntaxError). Between
-     * attempts the `close` event comes at once, with 1005 if no code was given; the queue is
-     * not sent. */
+     * attempts the `close` event comes at once, with 1005 if no code was given. What waits in the
+     * queue is dropped, also after `giveup`. */
     close(code?: number, reason?: string): void;
 
     /** Connects at once, whatever it was doing: leaves an open connection with 1000, does not

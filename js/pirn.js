@@ -164,10 +164,11 @@ export class PirnSocket extends EventTarget {
     }
 
     async drained(limit = 0) {
-        while (this.bufferedAmount > limit) {
-            if (this.#state === CLOSED) throw new DOMException('closed', 'InvalidStateError');
+        while (this.#state < CLOSING) {
+            if (this.bufferedAmount <= limit) return;
             await new Promise(resolve => setTimeout(resolve, 10));
         }
+        throw new DOMException('closed', 'InvalidStateError');
     }
 
     close(code, reason = '') {
@@ -181,6 +182,7 @@ export class PirnSocket extends EventTarget {
             else this.#run++, queueMicrotask(() => this.#state === CLOSING &&
                 this.#ended({ code, reason, wasClean: true }));
         }
+        while (this.#state >= CLOSING && this.#queue.length) this.#drop(this.#dequeue());
     }
 
     reconnect() {

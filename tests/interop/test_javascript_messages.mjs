@@ -284,6 +284,49 @@ check('after close() messages are dropped, after giveup the queue is kept', asyn
     assert.deepEqual(FakeSocket.last.sent, ['kept']);
 });
 
+check('close() drops what waits, and reconnect() does not send it', async () => {
+    const waiting = connect();
+    waiting.socket.send('a');
+    FakeSocket.last.end(1001);
+    waiting.socket.send('b');
+    const drained = assert.rejects(waiting.socket.drained(), { name: 'InvalidStateError' });
+    waiting.socket.close();
+    assert.deepEqual(waiting.events(), ['close 1001', 'reconnecting 1 in 500', 'drop a', 'drop b']);
+    assert.equal(waiting.socket.bufferedAmount, 0);
+    pass(10);
+    await drained;
+    waiting.socket.reconnect();
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(FakeSocket.last.sent, []);
+
+    const opening = connect();
+    opening.socket.onopen = () => opening.socket.close();
+    opening.socket.send('c');
+    FakeSocket.last.open();
+    assert.deepEqual([FakeSocket.last.sent, opening.events()], [[], ['drop c', 'open']]);
+
+    const ended = connect({ attempts: 0 });
+    ended.socket.send('d');
+    FakeSocket.last.end();
+    ended.events();
+    ended.socket.close();
+    assert.deepEqual(ended.events(), ['drop d']);
+});
+
+check('a listener of drop may reconnect, which keeps the rest', async () => {
+    const { socket, events } = connect();
+    socket.send('a'), socket.send('b');
+    FakeSocket.last.end(1001);
+    events();
+    socket.ondrop = ({ data }) => (socket.reconnect(), socket.send(data));
+    socket.close();
+    await settle();
+    FakeSocket.last.open();
+    assert.deepEqual(events(), ['drop a', 'open']);
+    assert.deepEqual(FakeSocket.last.sent, ['b', 'a']);
+});
+
 check('drained() waits for both queues, and fails when it is closed for good', async () => {
     const { socket } = connect();
     let done = 0;
@@ -303,11 +346,19 @@ check('drained() waits for both queues, and fails when it is closed for good', a
     assert.equal(await step(), 10);
     FakeSocket.last.bufferedAmount = 0;
     assert.equal(await step(), 11);
-    FakeSocket.last.end(1000);
-    await socket.drained();
+    const wanted = { name: 'InvalidStateError' };
+    for (const end of [made => FakeSocket.last.end(1009), made => made.close()]) {
+        const cut = opened();
+        FakeSocket.last.bufferedAmount = 100;
+        const rejected = assert.rejects(cut.socket.drained(), wanted);
+        end(cut.socket);
+        await step();
+        await rejected;
+        await assert.rejects(cut.socket.drained(), wanted);
+    }
     const lost = connect({ attempts: 0 });
     lost.socket.send('x');
-    const failed = assert.rejects(lost.socket.drained(), { name: 'InvalidStateError' });
+    const failed = assert.rejects(lost.socket.drained(), wanted);
     FakeSocket.last.end();
     await step();
     await failed;
