@@ -99,7 +99,11 @@ const sizeOf = data => new Blob([data]).size;
 
 function withParams(url, params) {
     if (!params) return url;
-    url = new URL(url, globalThis.location?.href);
+    try {
+        url = new URL(url, globalThis.document?.baseURI ?? globalThis.location);
+    } catch {
+        return url; // the WebSocket throws
+    }
     for (const pair of new URLSearchParams(params)) url.searchParams.append(...pair);
     return url;
 }

@@ -14,6 +14,23 @@ check('a mistake throws at once, and leaves nothing behind', () => {
     assert.equal(FakeSocket.made.length, 0);
 });
 
+check('with params a mistake throws what the WebSocket throws', () => {
+    class Strict extends FakeSocket {
+        constructor(url, protocols) {
+            if (!URL.canParse(url)) throw new DOMException('invalid', 'SyntaxError');
+            super(url, protocols);
+        }
+    }
+    for (const params of [undefined, { a: 1 }])
+        assert.throws(() => connect({ WebSocket: Strict, params }, [], 'http://['),
+            { name: 'SyntaxError' });
+});
+
+check('with params a relative URL belongs to the base of the document', () => {
+    connect({ params: { a: 1 } }, [], 'feed?b');
+    assert.equal(FakeSocket.last.url, 'ws://page/base/feed?b=&a=1');
+}, { page: true });
+
 check('constants, properties and on* are those of WebSocket', () => {
     const { socket } = connect();
     for (const each of [PirnSocket, socket])

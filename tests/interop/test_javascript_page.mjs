@@ -69,7 +69,8 @@ async function dropIn() {
             if (theirs !== ours) wrong.push(`${what}: ${theirs} and ${ours}`);
         };
         for (const bad of ['http://[', 'ws://h/#x', 'ftp://h/'])
-            compare(bad, Kind => thrown(() => new Kind(bad)));
+            for (const params of [undefined, { a: 1 }])
+                compare(bad, Kind => thrown(() => new Kind(bad, [], { params })));
         compare('subprotocols', Kind => thrown(() => new Kind(url, ['a', 'a'])));
         const ways = [
             [1001], [2999], [5000], [1000, 'x'.repeat(124)], [3000, 'x'], [], [undefined],
