@@ -93,7 +93,8 @@ export interface Options extends RetryOptions {
     queuePolicy?: 'throw' | 'oldest' | 'newest';
     /** Makes the message to send when nothing came for heartbeatInterval (30000); if then
      * nothing comes for heartbeatTimeout (10000) the connection is given up with 3008. Any
-     * message counts as a sign of life. Without this function there is no heartbeat. */
+     * message counts as a sign of life. Without this function there is no heartbeat. It must not
+     * throw. */
     heartbeat?(): string | ArrayBufferLike | ArrayBufferView | Blob;
     heartbeatInterval?: number;
     heartbeatTimeout?: number;
@@ -106,7 +107,8 @@ export interface Options extends RetryOptions {
 /** A message. */
 export interface PirnMessageEvent extends Event {
     readonly data: any;
-    readonly origin: string;
+    /** undefined where the WebSocket class does not tell, as that of npm `ws`. */
+    readonly origin: string | undefined;
     /** The data parsed as JSON; throws SyntaxError if it is none. */
     json(): any;
 }
@@ -137,8 +139,9 @@ export interface PirnEventMap {
     open: Event;
     message: PirnMessageEvent;
     error: PirnErrorEvent;
-    /** An attempt ended, open or not: one for each. readyState says whether there will be another:
-     * CONNECTING or CLOSED. One more comes for a close() between attempts. */
+    /** An attempt ended, open or not: one for each, except that reconnect() while its functions are
+     * asked begins it anew. readyState says whether there will be another: CONNECTING or CLOSED.
+     * One more comes for a close() between attempts. */
     close: PirnCloseEvent;
     /** After `close`: the next attempt is planned. */
     reconnecting: ReconnectingEvent;
@@ -195,7 +198,8 @@ export class PirnSocket extends EventTarget {
      * close() the message is dropped. Throws QuotaExceededError when the queue is full. */
     send(data: string | ArrayBufferLike | ArrayBufferView | Blob): void;
 
-    /** Sends a value as JSON. */
+    /** Sends a value as JSON. What JSON cannot say, such as undefined or a function, goes as the
+     * text "undefined". */
     json(value: any): void;
 
     /** Waits until at most `limit` bytes (0) wait to be sent. Rejects with InvalidStateError if
@@ -209,9 +213,11 @@ export class PirnSocket extends EventTarget {
      * queue is dropped, also after `giveup`. */
     close(code?: number, reason?: string): void;
 
-    /** Connects at once, whatever it was doing: leaves an open connection with 1000, does not
-     * wait for the next attempt, begins anew after close() or `giveup`. Nothing after the
-     * signal aborted. */
+    /** Connects anew, whatever it was doing: does not wait for the next attempt, begins again after
+     * close() or `giveup`. This is at once, even if the browser says that there is no network. If
+     * there is a WebSocket it leaves it first, with 1000: `close` and `reconnecting` come, and the
+     * next attempt is made after 0 ms, as any by the rules of waitOnline. Nothing after the signal
+     * aborted. */
     reconnect(): void;
 
     addEventListener<K extends keyof PirnEventMap>(

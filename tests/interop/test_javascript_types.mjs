@@ -43,6 +43,7 @@ const state: 0 | 1 | 2 | 3 = socket.readyState;
 socket.onclose = event => { const code: number = event.code, clean: boolean = event.wasClean; };
 socket.addEventListener('reconnecting', event => event.delay.toFixed());
 socket.addEventListener('message', function (event) { this.json(event.json()); }, { once: true });
+socket.onmessage = ({ origin }) => { const told: string | undefined = origin; };
 socket.addEventListener('drop', ({ data }) => console.log(data));
 socket.removeEventListener('open', console.log);
 socket.send(new Blob());
@@ -62,7 +63,8 @@ const WRONG = [
     "new PirnSocket()", "new PirnSocket(1)", "new PirnSocket('', '', { queuePolicy: 'x' })",
     "new PirnSocket('', '', { retry: () => 'maybe' })", "socket.readyState = 1", "socket.send()",
     "socket.send({})", "socket.close('1000')", "socket.binaryType = 'text'", "closeInfo('1000')",
-    "socket.onreconnecting = event => event.data", 
+    "socket.onreconnecting = event => event.data",
+    "socket.onmessage = event => event.origin.length",
     "socket.addEventListener('close', event => event.delay)"
 ];
 
