@@ -348,8 +348,8 @@ def handshake_rounds(options, names):
 
 @contextlib.contextmanager
 def unpaced():
-    """BBR lets timers pace what is sent, even to the same machine, and the slower of two servers pays
-    for more timers. So for the time of a run it gives way to the kernel's default."""
+    """BBR lets timers pace what is sent, even to the same machine, and the slower of two servers
+    pays for more timers. So for the time of a run it gives way to the kernel's default."""
     usual = CONGESTION.read_text() if CONGESTION.exists() else ""
     changed = usual.strip() == "bbr" and os.access(CONGESTION, os.W_OK)
     if changed:
