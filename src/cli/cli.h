@@ -2,6 +2,8 @@
 #ifndef PIRN_CLI_H
 #define PIRN_CLI_H
 
+#include <stdbool.h>
+
 enum cli_status {
     CLI_OK = 0,
     CLI_FAILED = 1, /* could not do what was asked: output not written, address not free */
@@ -22,6 +24,10 @@ extern const char cli_check_help[];
 extern const char cli_code_help[];
 extern const char cli_serve_help[];
 extern const char cli_bench_help[];
+
+/* Writes what was printed, for a reader who waits for it. False if it cannot be written; the first
+ * time it says why on stderr, and the exit status is going to be CLI_FAILED. */
+bool cli_flush(void);
 
 /* Each connection takes a descriptor, and the soft limit is often 1024. */
 void cli_raise_descriptor_limit(void);

@@ -1,8 +1,10 @@
 /* The `pirn` command. What it can do is a row of commands[]. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <pirn/base.h>
 
@@ -81,6 +83,29 @@ void cli_raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* What is opened later must not become standard input or output. Writing fails as it did. */
+static void fill_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", O_RDONLY);
+}
+
+static bool lose_output(void)
+{
+    static bool said;
+    if (!said)
+        fprintf(stderr, "pirn: cannot write the output: %s\n", strerror(errno));
+    said = true;
+    return false;
+}
+
+bool cli_flush(void)
+{
+    errno = EIO; /* all that is known of a failure that was before this call */
+    return (fflush(stdout) == 0 && !ferror(stdout)) || lose_output();
+}
+
 static int run(int argc, char **argv)
 {
     if (argc < 2) {
@@ -93,11 +118,10 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    fill_descriptors();
     int status = run(argc, argv);
-    bool failed_before = ferror(stdout);
-    if (fclose(stdout) != 0 || failed_before) {
-        fprintf(stderr, "pirn: cannot write the output: %s\n", strerror(errno));
-        return CLI_FAILED;
-    }
-    return status;
+    bool written = cli_flush();
+    if (fclose(stdout) != 0)
+        written = lose_output();
+    return written ? status : CLI_FAILED;
 }

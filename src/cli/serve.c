@@ -57,7 +57,7 @@ const char cli_serve_help[] =
     "  --tls-min VERSION     1.2 or 1.3 (1.2)\n"
     "  --quiet               print no line for each connection\n"
     "\n"
-    "Exit status: 0; 1 if it cannot listen; 2 if an option is not understood.\n";
+    "Exit status: 0; 1 if it cannot listen, or print; 2 if an option is not understood.\n";
 
 struct serve {
     const struct serve_options *options;
@@ -137,8 +137,10 @@ static void on_close(struct pirn_conn *conn, const struct pirn_close_info *info)
     struct session *session = pirn_conn_context(conn);
     if (session == &nobody)
         return;
-    if (session->path.data)
+    if (session->path.data) {
         print_ending(conn, session, info);
+        cli_flush();
+    }
     free(session);
 }
 
@@ -360,7 +362,7 @@ static int listen_as_asked(const struct serve *serve)
     address(options, pirn_server_port(serve->server), text, sizeof text);
     printf(options->unix_path ? "listening on %s+unix:%s\n" : "listening on %s://%s/\n", scheme,
            text);
-    return CLI_OK;
+    return cli_flush() ? CLI_OK : CLI_FAILED;
 }
 
 static int run(struct serve *serve)
@@ -392,7 +394,6 @@ int cli_serve(int argc, char **argv)
             fputs(cli_serve_help, stdout);
             status = CLI_OK;
         } else {
-            setvbuf(stdout, NULL, _IOLBF, 0); /* a reader of a pipe waits for these lines */
             cli_raise_descriptor_limit();
             status = run(&serve);
         }

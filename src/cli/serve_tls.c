@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli.h"
+
 bool serve_tls_new(const struct serve_options *options, struct pirn_tls **tls)
 {
     char error[512];
@@ -30,8 +32,10 @@ bool serve_tls_new(const struct serve_options *options, struct pirn_tls **tls)
 void serve_tls_reload(struct pirn_tls *tls)
 {
     char error[512];
-    if (pirn_tls_reload(tls, NULL, error, sizeof error) < 0)
+    if (pirn_tls_reload(tls, NULL, error, sizeof error) < 0) {
         fprintf(stderr, "pirn: the certificate stays as it was: %s\n", error);
-    else
-        puts("certificate read again");
+        return;
+    }
+    puts("certificate read again");
+    cli_flush();
 }

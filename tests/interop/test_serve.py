@@ -83,6 +83,37 @@ class Refuses(unittest.TestCase):
         self.assertTrue(help_option.stdout.startswith("usage: pirn serve"))
 
 
+class Output(unittest.TestCase):
+    def complaint(self, **more):
+        result = subprocess.run([PIRN, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True,
+                                timeout=PATIENCE, check=False, **more)
+        self.assertEqual(result.returncode, 1)
+        return result.stderr
+
+    def test_address_cannot_be_said(self):
+        text = "pirn: cannot write the output: "
+        with open("/dev/full", "wb") as full:
+            self.assertEqual(self.complaint(stdout=full), text + "No space left on device\n")
+        closed = self.complaint(preexec_fn=lambda: os.close(1))
+        self.assertEqual(closed, text + "Bad file descriptor\n")
+
+    def test_a_line_cannot_be_said(self):
+        """It goes on, and complains once."""
+        with subprocess.Popen([PIRN, "serve", "--port", "0"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, restore_signals=False) as process:
+            self.port = int(process.stdout.readline().removesuffix("/\n").rpartition(":")[2])
+            process.stdout.close()
+            for _ in range(2):
+                with Raw(self) as raw:
+                    raw.open().send(close_frame(1000))
+                    raw.read_all()
+            complaint = process.stderr.readline()
+            self.assertEqual(complaint, "pirn: cannot write the output: Broken pipe\n")
+            process.terminate()
+            self.assertEqual(process.stderr.read(), "")
+            self.assertEqual(process.wait(timeout=PATIENCE), 1)
+
+
 class Serves(unittest.TestCase):
     def test_says_where(self):
         with Server() as server:
