@@ -28,7 +28,7 @@ const char cli_serve_help[] =
     "a page to try it, GET /pirn.js the JavaScript client, GET /stats numbers as JSON.\n"
     "Prints its address when it is ready, then a line for each connection that ended.\n"
     "SIGTERM and SIGINT make it close all connections and end; a second one does not wait\n"
-    "for them. SIGHUP makes it read its certificates again.\n"
+    "for them. SIGHUP makes it read its certificates again; without any it ends, too.\n"
     "\n"
     "  --host ADDRESS        listen on this address: a number or a name; \"*\" is all of\n"
     "                        them (127.0.0.1)\n"
@@ -269,7 +269,7 @@ static void drained(struct pirn_server *server, size_t left, void *context)
 static void signal_came(void *context, int number)
 {
     struct serve *serve = context;
-    if (number == SIGHUP) {
+    if (number == SIGHUP && serve->tls) {
         serve_tls_reload(serve->tls);
         return;
     }
@@ -279,11 +279,14 @@ static void signal_came(void *context, int number)
         pirn_loop_stop(serve->loop);
 }
 
+/* Under nohup(1) a hangup ends nothing. */
 static bool watch_signals(struct serve *serve)
 {
-    static const int with_tls[] = {SIGTERM, SIGINT, SIGHUP, 0}, plain[] = {SIGTERM, SIGINT, 0};
-    return signals_open(&serve->signals, serve->loop, serve->tls ? with_tls : plain, signal_came,
-                        serve);
+    static const int all[] = {SIGTERM, SIGINT, SIGHUP, 0}, without_hangup[] = {SIGTERM, SIGINT, 0};
+    struct sigaction hangup;
+    bool ignored = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
+    return signals_open(&serve->signals, serve->loop, ignored && !serve->tls ? without_hangup : all,
+                        signal_came, serve);
 }
 
 /* ---- start and end */

@@ -208,8 +208,8 @@ class Serves(unittest.TestCase):
 
 
 class Ends(unittest.TestCase):
-    def test_both_signals(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def test_signals(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             with Server() as server, Raw(server) as raw:
                 raw.open()
                 server.signal(number)
@@ -221,6 +221,18 @@ class Ends(unittest.TestCase):
                 self.assertEqual(raw.read_all(), b"")
                 self.assertEqual(server.wait(), (0, ""))
                 self.assertIn("1001", server.line())
+
+    def test_hangup_is_ignored(self):
+        """Two echoes: the signal would be acted upon before the second."""
+        ignoring = ("sh", "-c", f'trap "" HUP; exec "{PIRN}" serve --port 0 --quiet')
+        with Process(*ignoring) as server:
+            server.port = int(server.ready.removesuffix("/").rpartition(":")[2])
+            with Raw(server) as raw:
+                raw.open()
+                server.signal(signal.SIGHUP)
+                for _ in range(2):
+                    raw.send(frame(TEXT, b"here"))
+                    self.assertEqual(raw.read_frame(), (TEXT, b"here"))
 
     def test_without_connections(self):
         with Server() as server:
