@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <pirn/handshake.h>
 
 #include "target.h"
 
@@ -68,6 +71,31 @@ static bool consistent(const struct connect_options *options)
     return true;
 }
 
+/* With no room and no random numbers nothing is written, but what is refused is told. */
+static bool is_reserved(struct pirn_str name)
+{
+    const struct pirn_header header = {.name = name};
+    const struct pirn_client_handshake_config config = {
+        .host = PIRN_STR("localhost"), .headers = &header, .header_count = 1};
+    struct pirn_client_handshake handshake;
+    char out[1];
+    return pirn_client_handshake_write(&handshake, &config, NULL, NULL, out, sizeof out) ==
+           -PIRN_E_HEADER_RESERVED;
+}
+
+static bool headers_are_free(const struct args_list *headers)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        struct pirn_str name = {headers->items[i], strcspn(headers->items[i], ":")};
+        if (!is_reserved(name))
+            continue;
+        fprintf(stderr, "pirn connect: header '%.*s' belongs to the opening handshake\n",
+                (int)name.len, name.data);
+        return false;
+    }
+    return true;
+}
+
 static bool take_url(struct connect_options *options)
 {
     options->url = target_url(options->operands.count ? options->operands.items[0] : "localhost");
@@ -80,7 +108,8 @@ bool connect_options_read(struct connect_options *options, int argc, char **argv
     if (!args_read(argv[0], table, sizeof table / sizeof *table, options, &options->operands, argc,
                    argv))
         return false;
-    return options->help || (consistent(options) && take_url(options));
+    return options->help ||
+           (consistent(options) && headers_are_free(&options->headers) && take_url(options));
 }
 
 void connect_options_release(struct connect_options *options)
