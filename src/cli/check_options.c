@@ -153,7 +153,9 @@ bool check_options_read(struct check *check, int argc, char **argv)
     if (check->help)
         return true;
     check->timeout_ms = check->timeout_ms ? check->timeout_ms : DEFAULT_TIMEOUT_MS;
-    if (check->urls.count > 1 || (check->urls.count == 0 && !target->unix_path))
+    if (check->urls.count > 1)
+        return complain(NULL, "one URL is enough");
+    if (check->urls.count == 0 && !target->unix_path)
         return complain(NULL, "wants a URL, such as ws://localhost/");
     target->url_text = check->urls.count ? check->urls.items[0] : "ws://localhost/";
     if (pirn_url_parse(&target->url, pirn_cstr(target->url_text)) < 0)

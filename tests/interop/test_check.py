@@ -173,6 +173,7 @@ class Check(unittest.TestCase):
     def test_usage(self):
         for options, complaint in [
             ((), "wants a URL"),
+            (("ws://localhost/", "ws://localhost/"), "one URL is enough"),
             (("-k", "--ca=x", "wss://localhost/"), "exclude each other"),
             (("gopher://localhost/",), "not a WebSocket URL"),
             (("--only=bogus", "ws://localhost/"), "no such case"),
