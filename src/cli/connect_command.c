@@ -31,8 +31,10 @@ static void run_close(struct connect *connect, const char *text)
     const char *reason = text + len + strspn(text + len, " ");
     int code = len > 0 ? pirn_close_from_name((struct pirn_str){text, len}) : PIRN_CLOSE_NORMAL;
     int result = code < 0 ? code : connect_close(connect, code, pirn_cstr(reason));
-    if (result < 0)
-        complain(connect, code < 0 ? PIRN_E_CLOSE_CODE : result);
+    if (code < 0)
+        connect_note(connect, true, '!', "'%.*s' is no close code", (int)len, text);
+    else if (result < 0)
+        complain(connect, result);
 }
 
 static void run_help(struct connect *connect, const char *text);

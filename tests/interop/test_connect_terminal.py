@@ -163,6 +163,8 @@ class Prompt(unittest.TestCase):
         terminal.see("! no command /bogus")
         terminal.type("/close 1005\r")
         terminal.see("! close code must not be sent")
+        terminal.type("/close bye bye\r")
+        terminal.see("! 'bye' is no close code")
         terminal.type("/ping " + "x" * 126 + "\r")
         terminal.see("! control frame is longer")
         terminal.type("/close 4321 that is it\r")
