@@ -47,7 +47,7 @@ static const struct command {
     {"ping", run_ping, "/ping [TEXT]", "send a Ping; its Pong is printed with the time it took"},
     {"pong", run_pong, "/pong [TEXT]", "send a Pong"},
     {"close", run_close, "/close [CODE [REASON]]", "close, with 1000 or this code; so does ^D"},
-    {"help", run_help, "/help", "print this; a line that begins with // is sent with one /"},
+    {"help", run_help, "/help", "print this; // at the beginning of a line sends /"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -171,6 +171,13 @@ class Prompt(unittest.TestCase):
         self.assertEqual(session.end(4321), (4321, "that is it"))
         self.assertEqual(terminal.wait(), 0)
 
+    def test_help_fits(self):
+        terminal, _ = self.start(NO_COLOR="1")
+        terminal.type("/help\r")
+        shown = terminal.see(r"  /help [^\n]*\n")
+        for line in re.findall(r"  /\w[^\r\n]*", shown):
+            self.assertLessEqual(len(line), 80, line)
+
     def test_close_by_name(self):
         terminal, session = self.start()
         terminal.type("/close going_away\r")
