@@ -87,24 +87,6 @@ bool args_list(void *place, const char *value)
     return *value != '\0';
 }
 
-/* The option that an argument names, and its value if it is in the same argument. */
-static const struct args_option *find(const struct reading *reading, const char *argument,
-                                      const char **value)
-{
-    size_t len = strcspn(argument, "=");
-    for (size_t i = 0; i < reading->count; i++) {
-        const struct args_option *row = &reading->table[i];
-        bool is_long = row->name && strlen(row->name) == len && !memcmp(argument, row->name, len);
-        bool is_brief = row->brief && !strncmp(argument, row->brief, 2) && argument[1] != '-';
-        const char *rest = argument + (is_long ? len : 2);
-        if (is_long || (is_brief && (!*rest || row->wants))) {
-            *value = *rest ? rest + (is_long || *rest == '=') : NULL;
-            return row;
-        }
-    }
-    return NULL;
-}
-
 static bool not_understood(const struct reading *reading, const char *argument)
 {
     fprintf(stderr, "pirn %s: '%s' is not understood; see `pirn help %s`\n", reading->command,
@@ -112,14 +94,10 @@ static bool not_understood(const struct reading *reading, const char *argument)
     return false;
 }
 
-/* Takes argv[*at], and the argument behind it if that is its value. */
-static bool take_option(const struct reading *reading, size_t *at)
+/* NULL: its value, if it wants one, is the argument behind argv[*at]. */
+static bool take_value(const struct reading *reading, const struct args_option *option,
+                       const char *name, const char *value, size_t *at)
 {
-    const char *argument = reading->argv[*at], *value = NULL;
-    const struct args_option *option = find(reading, argument, &value);
-    if (!option || (value && !option->wants))
-        return not_understood(reading, argument);
-    const char *name = argument[1] == '-' || !option->brief ? option->name : option->brief;
     if (option->wants && !value && !(value = reading->argv[++*at])) {
         fprintf(stderr, "pirn %s: %s wants %s\n", reading->command, name, option->wants);
         return false;
@@ -130,6 +108,50 @@ static bool take_option(const struct reading *reading, size_t *at)
         return false;
     }
     return true;
+}
+
+/* "--name", "--name value" or "--name=value". */
+static bool take_long(const struct reading *reading, size_t *at)
+{
+    const char *argument = reading->argv[*at];
+    size_t len = strcspn(argument, "="), i = 0;
+    while (i < reading->count && (strlen(reading->table[i].name) != len ||
+                                  memcmp(reading->table[i].name, argument, len) != 0))
+        i++;
+    const struct args_option *option = &reading->table[i];
+    if (i == reading->count || (argument[len] && !option->wants))
+        return not_understood(reading, argument);
+    return take_value(reading, option, option->name, argument[len] ? argument + len + 1 : NULL, at);
+}
+
+static const struct args_option *find_brief(const struct reading *reading, char letter)
+{
+    for (size_t i = 0; i < reading->count; i++)
+        if (reading->table[i].brief && reading->table[i].brief[1] == letter)
+            return &reading->table[i];
+    return NULL;
+}
+
+/* Letters in a row; the first that wants a value has it from what is left of them. */
+static bool take_brief(const struct reading *reading, size_t *at)
+{
+    const char *argument = reading->argv[*at];
+    for (const char *letter = argument + 1; *letter; letter++) {
+        const struct args_option *option = find_brief(reading, *letter);
+        const char *rest = letter + 1 + (letter[1] == '=');
+        if (!option)
+            return not_understood(reading, argument);
+        if (option->wants)
+            return take_value(reading, option, option->brief, letter[1] ? rest : NULL, at);
+        if (!take_value(reading, option, option->brief, NULL, at))
+            return false;
+    }
+    return true;
+}
+
+static bool take_option(const struct reading *reading, size_t *at)
+{
+    return reading->argv[*at][1] == '-' ? take_long(reading, at) : take_brief(reading, at);
 }
 
 static bool take_operand(const struct reading *reading, struct args_list *operands,

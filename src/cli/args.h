@@ -1,6 +1,6 @@
 /* args.h: the options of a sub-command as rows of a table. An option's value follows as the next
  * argument or behind "="; one of a single letter may also have it behind the letter (-HName:value).
- * "--" ends the options. */
+ * Single letters may share an argument (-1k). "--" ends the options. */
 #ifndef PIRN_CLI_ARGS_H
 #define PIRN_CLI_ARGS_H
 

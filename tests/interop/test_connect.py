@@ -177,6 +177,9 @@ class Pipes(unittest.TestCase):
                 self.assertEqual(run("--unix", path, stdin=b"x\n"), (0, b"x\n", ""))
                 self.assertEqual(run("--unix", path, "ws://any.test/", stdin=b"x\n")[0], 0)
 
+    def test_letters_of_options(self):
+        self.assertEqual(run("-k10", self.url, stdin=b"first\0second"), (0, b"first\0", ""))
+
 
 class BackPressure(unittest.TestCase):
     def test_slow_reader(self):
@@ -318,9 +321,10 @@ class Endings(unittest.TestCase):
     def test_usage(self):
         rows = (
             ((), "wants a URL"), (("a", "b"), "one URL"), (("--bogus", "a"), "'--bogus'"),
-            (("--json=1", "a"), "'--json=1'"), (("--ping", "x", "a"), "--ping wants a number"),
+            (("--json=1", "a"), "'--json=1'"), (("-kx", "a"), "'-kx'"), (("-k=1", "a"), "'-k=1'"),
+            (("-kH",), "-H wants a header"), (("--ping", "x", "a"), "--ping wants a number"),
             (("a", "-H"), "-H wants a header"), (("--text", "--binary", "a"), "exclude"),
-            (("-H", "nonsense", "a"), "is no header"), 
+            (("-H", "nonsense", "a"), "is no header"),
             (("-H", "X: 1", "-H", "user-agent: b", "a"), "header 'user-agent' belongs to"),
             (("-H", "Host: b", "a"), "header 'Host' belongs to"),
             (("ftp://a/",), "not a WebSocket URL"), (("--proxy", "ftp://x", "a"), "proxy"),
@@ -356,6 +360,8 @@ class Requests(unittest.TestCase):
         self.assertEqual(got["authorization"], ["Bearer token"])
         self.assertEqual(got["cookie"], ["a=b; c=d"])
         self.assertEqual(got["sec-websocket-protocol"], ["v2, v1"])
+        for options in (("-kLHX-One: 1",), ("-kH", "X-One: 1"), ("-LkH=X-One: 1",)):
+            self.assertEqual(self.request(*options)["x-one"], ["1"])
 
     def test_user(self):
         for given, wanted in (("ada:se:cret", b"ada:se:cret"), ("ada", b"ada:")):
