@@ -308,8 +308,9 @@ class Usage(unittest.TestCase):
     def test_files(self):
         for complaint, *options in (
             ("cannot read /none: No such file", "--cert", "/none"),
-            ("cannot use the key in", "--cert", pem("localhost.pem")),
-            ("is not that of", "--cert", pem("localhost.pem"), "--key", pem("other.key")),
+            ("no private key in " + pem("localhost.pem") + "\n", "--cert", pem("localhost.pem")),
+            ("is not that of the certificate in " + pem("localhost.pem") + "\n",
+             "--cert", pem("localhost.pem"), "--key", pem("other.key")),
             ("no certificate in", *CERT, "--client-ca", pem("localhost.key")),
         ):
             self.assertIn(complaint, self.refused(1, *options))

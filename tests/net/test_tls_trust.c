@@ -207,6 +207,8 @@ static void test_bad_configurations(void **state)
     const struct pirn_tls_pem text = {.file = certificate("ca.cnf")};
     const struct pirn_tls_pem torn = {
         .data = PIRN_STR("-----BEGIN CERTIFICATE-----\nabcd\n-----END CERTIFICATE-----\n")};
+    const struct pirn_tls_pem broken = {
+        .data = PIRN_STR("-----BEGIN PRIVATE KEY-----\nabcd\n-----END PRIVATE KEY-----\n")};
     const struct {
         enum pirn_role role;
         struct pirn_tls_config config;
@@ -216,7 +218,8 @@ static void test_bad_configurations(void **state)
         {PIRN_SERVER, {.identity = {.chain = none}}, "there.is.none: No such file or directory"},
         {PIRN_SERVER, {.identity = {.chain = text}}, "no certificate in "},
         {PIRN_SERVER, {.identity = {.chain = torn}}, "cannot use the certificates in memory"},
-        {PIRN_SERVER, {.identity = {.chain = good}}, "cannot use the key in "},
+        {PIRN_SERVER, {.identity = {.chain = good}}, "no private key in "},
+        {PIRN_SERVER, {.identity = {.chain = good, .key = broken}}, "cannot use the key in memory"},
         {PIRN_SERVER, {.identity = {.chain = good, .key = none}}, "there.is.none: No such file"},
         {PIRN_SERVER,
          {.identity = {.chain = good, .key = other}},

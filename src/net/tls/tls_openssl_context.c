@@ -128,6 +128,27 @@ static bool take_chain(const struct maker *maker, void *what, X509 *certificate)
     return SSL_CTX_add1_chain_cert(ctx, certificate) == 1;
 }
 
+/* Whether there is one, of use or not; what cannot be read twice may have one. */
+static bool has_key(BIO *bio)
+{
+    static const char ending[] = "PRIVATE KEY";
+    const size_t ending_len = sizeof ending - 1;
+    char *name, *header;
+    unsigned char *data;
+    long len;
+    ERR_set_mark();
+    bool found = BIO_reset(bio) < 0;
+    while (!found && PEM_read_bio(bio, &name, &header, &data, &len)) {
+        size_t name_len = strlen(name);
+        found = name_len >= ending_len && strcmp(name + name_len - ending_len, ending) == 0;
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_clear_free(data, (size_t)len);
+    }
+    ERR_pop_to_mark();
+    return found;
+}
+
 static bool use_key(const struct maker *maker, SSL_CTX *ctx,
                     const struct pirn_tls_identity *identity)
 {
@@ -138,14 +159,18 @@ static bool use_key(const struct maker *maker, SSL_CTX *ctx,
     void *password = (void *)(uintptr_t)identity->key_password;
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_password, password);
     bool good = key && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+    bool lacks_key = !key && !has_key(bio);
     EVP_PKEY_free(key);
     BIO_free(bio);
-    if (!key)
+    if (good && SSL_CTX_check_private_key(ctx) == 1)
+        return true;
+    if (!key && !lacks_key)
         return fail(maker, "cannot use the key in %s", name_of(pem));
-    if (!good || SSL_CTX_check_private_key(ctx) != 1)
-        return fail(maker, "the key in %s is not that of the certificate in %s", name_of(pem),
-                    name_of(&identity->chain));
-    return true;
+    ERR_clear_error(); /* what follows is clearer than "unsupported" or "no certificate assigned" */
+    if (lacks_key)
+        return fail(maker, "no private key in %s", name_of(pem));
+    return fail(maker, "the key in %s is not that of the certificate in %s", name_of(pem),
+                name_of(&identity->chain));
 }
 
 static bool use_identity(const struct maker *maker, SSL_CTX *ctx,
