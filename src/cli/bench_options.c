@@ -70,6 +70,7 @@ static void take_defaults(struct bench_options *options)
 
 bool bench_options_read(struct bench_options *options, int argc, char **argv)
 {
+    struct pirn_url url;
     *options = (struct bench_options){.help = false};
     if (!args_read("bench", table, sizeof table / sizeof *table, options, &options->operands, argc,
                    argv))
@@ -80,7 +81,7 @@ bool bench_options_read(struct bench_options *options, int argc, char **argv)
         return false;
     take_defaults(options);
     options->url = target_url(options->operands.count ? options->operands.items[0] : "localhost");
-    return options->url != NULL;
+    return options->url && target_parse("bench", options->url, &url);
 }
 
 void bench_options_release(struct bench_options *options)

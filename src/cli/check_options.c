@@ -158,9 +158,8 @@ bool check_options_read(struct check *check, int argc, char **argv)
     if (check->urls.count == 0 && !target->unix_path)
         return complain(NULL, "wants a URL, such as ws://localhost/");
     target->url_text = check->urls.count ? check->urls.items[0] : "ws://localhost/";
-    if (pirn_url_parse(&target->url, pirn_cstr(target->url_text)) < 0)
-        return complain(target->url_text, "not a WebSocket URL");
-    return headers_are_good(target) && only_what_exists(check) && find_tls(check) &&
+    return target_parse("check", target->url_text, &target->url) && headers_are_good(target) &&
+           only_what_exists(check) && find_tls(check) &&
            (target->unix_path ? find_unix(target) : find_host(target));
 }
 

@@ -98,8 +98,9 @@ static bool headers_are_free(const struct args_list *headers)
 
 static bool take_url(struct connect_options *options)
 {
+    struct pirn_url url;
     options->url = target_url(options->operands.count ? options->operands.items[0] : "localhost");
-    return options->url != NULL;
+    return options->url && target_parse("connect", options->url, &url);
 }
 
 bool connect_options_read(struct connect_options *options, int argc, char **argv)

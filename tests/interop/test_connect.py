@@ -327,7 +327,11 @@ class Endings(unittest.TestCase):
             (("-H", "nonsense", "a"), "is no header"),
             (("-H", "X: 1", "-H", "user-agent: b", "a"), "header 'user-agent' belongs to"),
             (("-H", "Host: b", "a"), "header 'Host' belongs to"),
-            (("ftp://a/",), "not a WebSocket URL"), (("--proxy", "ftp://x", "a"), "proxy"),
+            (("ftp://a/",), "'ftp://a/' is not a WebSocket URL: its scheme is none of ws,"),
+            (("a/#x",), "'ws://a/#x' is not a WebSocket URL: it has a fragment"),
+            (("ws://a/a b",), "it has a character that no URL has"),
+            (("a:99999",), "its host or port cannot be"), ((":9001",), "its host or port cannot"),
+            (("--proxy", "ftp://x", "a"), "proxy"),
             (("--cookie", "/none", "a"), "cannot read the cookies of /none"),
             (("--key", "x", "a"), "--key wants a --cert"), (("--ca", "/none", "wss://a"), "tls: "),
         )
