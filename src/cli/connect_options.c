@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pirn/auth.h>
 #include <pirn/handshake.h>
 
 #include "target.h"
@@ -44,6 +45,13 @@ static const struct args_option table[] = {
     {"--help", "-h", args_flag, AT(help), NULL},
 };
 
+/* The header is not wanted, nor has it room here. */
+static bool is_token(const char *bearer)
+{
+    char header[1];
+    return pirn_auth_bearer(pirn_cstr(bearer), header, sizeof header) != -PIRN_E_HEADER_VALUE;
+}
+
 /* Which of them were given together and must not be. */
 static bool consistent(const struct connect_options *options)
 {
@@ -57,6 +65,8 @@ static bool consistent(const struct connect_options *options)
         {options->no_close, options->wait_ms > 0, "--no-close and --wait exclude each other"},
         {options->deflate, options->no_deflate, "--deflate and --no-deflate exclude each other"},
         {options->user, options->bearer, "--user and --bearer exclude each other"},
+        {options->bearer, options->bearer && !is_token(options->bearer),
+         "--bearer wants letters, digits, -._~+/ and = at the end"},
         {options->key, !options->cert, "--key wants a --cert"},
         {options->insecure, options->ca, "--insecure and --ca exclude each other"},
         {options->unix_path, options->proxy, "--unix and --proxy exclude each other"},

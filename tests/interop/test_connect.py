@@ -332,6 +332,7 @@ class Endings(unittest.TestCase):
             (("ws://a/a b",), "it has a character that no URL has"),
             (("a:99999",), "its host or port cannot be"), ((":9001",), "its host or port cannot"),
             (("--proxy", "ftp://x", "a"), "proxy"),
+            (("--bearer", "a b", "a"), "--bearer wants letters"),
             (("--cookie", "/none", "a"), "cannot read the cookies of /none"),
             (("--key", "x", "a"), "--key wants a --cert"), (("--ca", "/none", "wss://a"), "tls: "),
         )
