@@ -19,6 +19,7 @@
 #define HISTORY_LINES 1000
 #define CONTROL_D     4
 #define READ_BYTES    1024
+#define REPLACEMENT   0xFFFD /* U+FFFD, for a byte that is not UTF-8 */
 
 struct connect_screen {
     EditLine *line;
@@ -38,8 +39,8 @@ static char *prompt(EditLine *line)
 
 /* ---- keys */
 
-/* The bytes of the key that comes first, 0 if it has not come whole: a letter in UTF-8, or ESC with
- * what belongs to it. */
+/* The bytes of the key that comes first, 0 if it has not come whole: a letter in UTF-8, a byte that
+ * is none, or ESC with what belongs to it. */
 static size_t key_len(const unsigned char *keys, size_t len)
 {
     if (len == 0)
@@ -52,7 +53,13 @@ static size_t key_len(const unsigned char *keys, size_t len)
             at++;
         return at < len ? at + 1 : 0;
     }
-    size_t wants = keys[0] >= 0xF0 ? 4 : keys[0] >= 0xE0 ? 3 : keys[0] >= 0xC0 ? 2 : 1;
+    size_t wants = keys[0] > 0xF4 || keys[0] < 0xC2 ? 1
+                   : keys[0] >= 0xF0                ? 4
+                   : keys[0] >= 0xE0                ? 3
+                                                    : 2;
+    for (size_t i = 1; i < wants && i < len; i++)
+        if ((keys[i] & 0xC0) != 0x80)
+            return 1;
     return wants <= len ? wants : 0;
 }
 
@@ -76,8 +83,9 @@ static int read_char(EditLine *line, wchar_t *out)
             return 0;
     const char *first = screen->keys.data + screen->taken;
     size_t len = screen->keys.len - screen->taken, n = mbrtowc(out, first, len, &state);
-    if (n == 0 || n > len) { /* no letter of this locale: its byte */
-        *out = (wchar_t)(unsigned char)*first;
+    if (n == 0 || n > len) { /* no letter of this locale */
+        unsigned char byte = (unsigned char)*first;
+        *out = byte >= 0x80 && MB_CUR_MAX > 1 ? REPLACEMENT : (wchar_t)byte;
         n = 1;
     }
     screen->taken += n;

@@ -184,6 +184,11 @@ class Prompt(unittest.TestCase):
         self.assertEqual(session.end(1001), (1001, ""))
         self.assertEqual(terminal.wait(), 0)
 
+    def test_bytes_that_are_not_utf8(self):
+        terminal, session = self.start()
+        os.write(terminal.master, b"\xff\xfe\xc3A\x80\xe2\x82\xac\r")
+        self.assertEqual(session.read_frame(), (TEXT, "\ufffd\ufffd\ufffdA\ufffd\u20ac".encode()))
+
     def test_peer_cannot_write_to_the_screen(self):
         terminal, session = self.start(NO_COLOR="1")
         session.send("\x1b[2J\x07\r\u009b2J\u202e\x7f tab\t\u20ac".encode())
