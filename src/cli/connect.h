@@ -68,8 +68,8 @@ struct connect {
     struct pirn_timer late; /* the closing handshake takes too long */
     bool out_is_terminal, colours;
     bool full;     /* the connection wants no more until on_drain */
-    bool closing;  /* we have begun, or answered, the closing handshake */
-    bool was_late; /* and it has not ended in time */
+    bool closing;  /* a Close has come, has left or is to leave */
+    bool was_late; /* and the connection has not ended in time */
     bool received; /* a message, for --one */
     bool interrupted;
     bool ended;

@@ -103,13 +103,19 @@ static void on_close_request(struct pirn_conn *conn, const struct pirn_close *cl
     connect_set_late(connect);
 }
 
-/* As it is on the wire: "< text, fin, rsv1, 12 bytes". */
+/* As it is on the wire: "< text, fin, rsv1, 12 bytes". That a connection has failed nothing tells
+ * before its end but the Close that leaves. */
 static void on_frame(const struct pirn_conn *conn, bool sent, const struct pirn_frame *frame)
 {
-    connect_note(of(conn), false, sent ? '>' : '<', "%s%s%s%s%s, %llu bytes",
+    struct connect *connect = of(conn);
+    connect_note(connect, false, sent ? '>' : '<', "%s%s%s%s%s, %llu bytes",
                  pirn_opcode_name(frame->opcode), frame->fin ? ", fin" : "",
                  frame->rsv & 4 ? ", rsv1" : "", frame->rsv & 2 ? ", rsv2" : "",
                  frame->rsv & 1 ? ", rsv3" : "", (unsigned long long)frame->payload_len);
+    if (sent && frame->opcode == PIRN_CLOSE && conn == pirn_client_conn(connect->client)) {
+        connect->closing = true;
+        connect_set_late(connect);
+    }
 }
 
 /* ---- its life */
@@ -132,7 +138,7 @@ static void note_agreement(struct connect *connect, struct pirn_conn *conn)
 static void on_open(struct pirn_conn *conn)
 {
     struct connect *connect = of(conn);
-    connect->full = connect->closing = false;
+    connect->full = connect->closing = connect->was_late = false;
     note_agreement(connect, conn);
     if (connect->screen)
         connect_note(connect, true, '*', "connected to %s; /help says what can be done",
@@ -211,7 +217,7 @@ static int status_of(const struct connect *connect, const struct pirn_close_info
         return CLI_FAILED;
     if (info->clean)
         return is_friendly(info) ? CLI_OK : CONNECT_CLOSED;
-    if (connect->was_late)
+    if (connect->was_late && info->error == PIRN_E_TERMINATED)
         return CONNECT_TIMEOUT;
     return connect->interrupted ? CONNECT_INTERRUPTED : layers[info->layer];
 }
@@ -242,8 +248,7 @@ void connect_set_callbacks(struct connect *connect, struct pirn_client_config *c
         .on_drain = on_drain,
         .on_close = on_close,
     };
-    if (connect->options->verbose)
-        config->conn.on_frame = on_frame;
+    config->conn.on_frame = on_frame;
     config->on_step = on_step;
     config->on_response = on_response;
     config->on_failure = on_failure;

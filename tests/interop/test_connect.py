@@ -302,6 +302,15 @@ class Endings(unittest.TestCase):
                 late = "pirn: connect: timeout: no close frame before the closing timeout\n"
                 self.assertEqual(client.wait(), (10, b"", late))
 
+    def test_violation_by_a_peer_that_stays(self):
+        for options in ((), ("--no-close",), ("--reconnect",)):
+            with Peer() as peer, Client("--timeout", "0.6", *options, peer.url) as client, \
+                    peer.open() as session:
+                session.send(b"\xff")
+                self.assertEqual(session.read_close()[0], 1007)
+                said = "pirn: connect: failed: 1007 text is not UTF-8 at byte 0\n"
+                self.assertEqual(client.wait(), (9, b"", said))
+
     def test_signals(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with Peer() as peer, Client(peer.url) as client, peer.open() as session:
