@@ -192,7 +192,8 @@ PIRN_API int pirn_conn_pong(struct pirn_conn *conn, const void *data, size_t len
 PIRN_API int pirn_conn_close(struct pirn_conn *conn, int code, struct pirn_str reason);
 
 /* Ends the connection at once: what is queued is lost, the peer sees a reset or an end without a
- * Close. No message comes any more; on_close does, at the end of the turn. */
+ * Close. No message comes any more; on_close does, at the end of the turn. When only the end of TCP
+ * was waited for, both Close frames being through, that changes nothing of what on_close tells. */
 PIRN_API void pirn_conn_terminate(struct pirn_conn *conn);
 
 /* Stops and goes on delivering and reading: no message, Ping, Pong or Close is told after a pause,

@@ -311,6 +311,27 @@ class Endings(unittest.TestCase):
                 said = "pirn: connect: failed: 1007 text is not UTF-8 at byte 0\n"
                 self.assertEqual(client.wait(), (9, b"", said))
 
+    def test_close_by_a_peer_that_stays(self):
+        rows = (
+            (1000, "", 0, ""),
+            (4000, "why?", 3, 'pirn: connect: closed by peer: 4000 Private Use "why?"\n'),
+        )
+        for code, reason, status, complaint in rows:
+            with Peer() as peer, Client("--json", "--timeout", "0.6", peer.url) as client, \
+                    peer.open() as session:
+                session.close(code, reason)
+                self.assertEqual(session.read_close(), (code, ""))
+                ended, output, said = client.wait()
+                self.assertEqual((ended, said), (status, complaint))
+                record = json.loads(output)
+                self.assertEqual((record["code"], record["clean"]), (code, True))
+        with Peer() as peer, Client("--timeout", "0.6", peer.url) as client, \
+                peer.open() as session:
+            client.end()
+            self.assertEqual(session.read_close(), (1000, ""))
+            session.close(1000)
+            self.assertEqual(client.wait(), (0, b"", ""))
+
     def test_signals(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with Peer() as peer, Client(peer.url) as client, peer.open() as session:

@@ -185,7 +185,8 @@ static void we_close_and_nobody_answers(void **state)
 static void a_client_waits_for_the_server_to_end(void **state)
 {
     (void)state;
-    for (int overdue = 0; overdue < 2; overdue++) {
+    enum { ENDS, OVERDUE, TERMINATED, WAYS };
+    for (int way = ENDS; way < WAYS; way++) {
         struct rig rig = {.role = PIRN_CLIENT};
         rig_open(&rig);
         raw_frame(&rig, PIRN_CLOSE, true, "\x03\xe8", 2);
@@ -195,8 +196,10 @@ static void a_client_waits_for_the_server_to_end(void **state)
         assert_int_equal(rig.closes, 0);
         raw_write(&rig, "noise", 5);
         rig_turns(&rig);
-        if (overdue)
+        if (way == OVERDUE)
             rig_pass(&rig, 5 * SECOND + 10);
+        else if (way == TERMINATED)
+            pirn_conn_terminate(rig.conn);
         else
             raw_close(&rig);
         rig_turns(&rig);

@@ -657,7 +657,8 @@ int pirn__conn_config_complete(struct pirn_conn_config *config, struct pirn_loop
 
 void pirn_conn_terminate(struct pirn_conn *conn)
 {
-    pirn__conn_finish(conn, PIRN_E_TERMINATED, 0, true);
+    bool through = conn->phase == PIRN__PHASE_LINGERING;
+    pirn__conn_finish(conn, through ? PIRN_E_NONE : PIRN_E_TERMINATED, 0, true);
 }
 
 void pirn_conn_pause(struct pirn_conn *conn)
