@@ -72,6 +72,8 @@ struct connect {
     bool was_late; /* and the connection has not ended in time */
     bool received; /* a message, for --one */
     bool interrupted;
+    bool waited;    /* for another attempt, at least once */
+    char lost[512]; /* how the latest connection has ended, until that is said */
     bool ended;
     bool failed; /* said already: the status is CLI_FAILED */
     int status;

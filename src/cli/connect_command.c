@@ -79,8 +79,7 @@ void connect_take_line(struct connect *connect, const char *line, size_t len)
     }
     size_t skip = line[0] == '/';
     enum pirn_opcode type = connect->options->binary ? PIRN_BINARY : PIRN_TEXT;
-    int result =
-        connect->closing ? -PIRN_E_CLOSED : connect_send(connect, type, line + skip, len - skip);
+    int result = connect_send(connect, type, line + skip, len - skip);
     if (result < 0)
         complain(connect, result);
 }

@@ -17,7 +17,8 @@ static struct connect *of(const struct pirn_conn *conn)
 int connect_send(struct connect *connect, enum pirn_opcode type, const void *data, size_t len)
 {
     struct pirn_conn *conn = pirn_client_conn(connect->client);
-    bool directly = conn && pirn_client_queued(connect->client, NULL) == 0;
+    bool open = conn && pirn_conn_state(conn) == PIRN_OPEN;
+    bool directly = open && pirn_client_queued(connect->client, NULL) == 0;
     int result = directly ? pirn_conn_send(conn, type, data, len)
                           : pirn_client_send(connect->client, type, data, len);
     connect->full = connect->full || result == 1 || result == -PIRN_E_QUEUE_FULL;
@@ -158,21 +159,29 @@ static void on_drain(struct pirn_conn *conn)
 static void on_close(struct pirn_conn *conn, const struct pirn_close_info *info)
 {
     struct connect *connect = of(conn);
-    pirn_timer_stop(connect->loop, &connect->late);
+    connect->closing = false;
+    connect_set_late(connect);
     if (connect->options->json && !connect->output.gone) {
         connect_format_close(connect, info);
         connect_output_flush(connect);
     }
-    if (connect->options->reconnect && !connect->closing)
-        connect_say(connect, "%s", info->text);
+    snprintf(connect->lost, sizeof connect->lost, "%s", info->text);
     connect_note(connect, false, '*', "%s", info->text);
     connect_input_pump(connect); /* it is not open: nothing is read */
 }
 
+/* What it waits for, and that it was not in vain, is said; at a prompt on_open does. */
 static void on_step(struct pirn_client *client, const struct pirn_client_progress *progress)
 {
     struct connect *connect = pirn_client_context(client);
-    connect_note(connect, progress->step == PIRN_STEP_WAIT, '*', "%s", progress->text);
+    bool waits = progress->step == PIRN_STEP_WAIT;
+    bool back = progress->step == PIRN_STEP_OPEN && connect->waited && !connect->screen;
+    if (waits && *connect->lost)
+        connect_say(connect, "%s", connect->lost);
+    if (waits)
+        *connect->lost = '\0';
+    connect->waited = connect->waited || waits;
+    connect_note(connect, waits || back, '*', "%s", progress->text);
 }
 
 static void on_response(struct pirn_client *client, const struct pirn_http_head *response)

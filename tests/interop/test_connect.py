@@ -562,6 +562,20 @@ class Alive(unittest.TestCase):
             self.assertEqual(status, 0)
             self.assertEqual(said.count("lost (tcp)"), 1)
 
+    def test_reconnect_after_a_close(self):
+        with Peer() as peer, Client("--reconnect", peer.url) as client:
+            with peer.open() as session:
+                session.close(1001, "later")
+                self.assertEqual(session.read_close(), (1001, ""))
+            with peer.open() as session:
+                client.end()
+                self.assertEqual(session.end(), (1000, ""))
+            status, _, said = client.wait()
+            self.assertEqual(status, 0)
+            self.assertRegex(said, '^pirn: connect: closed by peer: 1001 Going Away "later"\n'
+                                   r"\* wait: \d+ ms before attempt 2\n"
+                                   f"\\* open: {peer.url}\n$")
+
     def test_reconnect_to_a_new_server(self):
         first = Server("--quiet")
         with Client("--reconnect", first.url) as client:

@@ -219,6 +219,20 @@ class Prompt(unittest.TestCase):
         after = termios.tcgetattr(terminal.master)
         self.assertTrue(after[3] & termios.ICANON and after[3] & termios.ECHO)
 
+    def test_lines_wait_for_the_next_connection(self):
+        terminal, session = self.start("--reconnect")
+        session.close(1001, "later")
+        self.assertEqual(session.read_close(), (1001, ""))
+        terminal.type("typed before the end\r")
+        terminal.see("end.*\r\n")
+        session.socket.close()
+        terminal.see('closed by peer: 1001 Going Away "later"')
+        terminal.see(r"wait: \d+ ms")
+        terminal.type("and behind it\r")
+        with self.peer.open() as session:
+            for text in (b"typed before the end", b"and behind it"):
+                self.assertEqual(session.read_frame(), (TEXT, text))
+
     def test_resize(self):
         terminal, session = self.start()
         fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
