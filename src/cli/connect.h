@@ -115,7 +115,7 @@ void connect_client_close(struct connect *connect);
 /* Has the client tell all to connect. */
 void connect_set_callbacks(struct connect *connect, struct pirn_client_config *config);
 
-/* Sends a message and tells so; as pirn_client_send(). */
+/* Sends a message and tells so; as pirn_client_send(), and -PIRN_E_MESSAGE_TOO_BIG. */
 int connect_send(struct connect *connect, enum pirn_opcode type, const void *data, size_t len);
 
 /* Sends a Ping or a Pong of the user; as pirn_conn_ping(). */

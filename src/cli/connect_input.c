@@ -25,6 +25,8 @@ static bool may_send(const struct connect *connect)
 
 /* ---- messages */
 
+static const char too_large[] = "is too large; see --max-message";
+
 static void fail(struct connect *connect, const char *why)
 {
     char text[160];
@@ -57,6 +59,8 @@ static bool send_message(struct connect *connect, const char *data, size_t len)
         fail(connect, "is not UTF-8; --binary or --base64 would send it");
     else if (result == -PIRN_E_ARGUMENT && options->base64)
         fail(connect, "is not base64");
+    else if (result == -PIRN_E_MESSAGE_TOO_BIG)
+        fail(connect, too_large);
     else if (result < 0)
         fail(connect, pirn_error_text(result));
     if (result < 0)
@@ -119,12 +123,11 @@ static void watch(struct connect *connect, bool wanted)
 static void read_some(struct connect *connect)
 {
     struct connect_input *input = input_of(connect);
-    const uint64_t limit = connect->options->max_message_bytes ? connect->options->max_message_bytes
-                                                               : PIRN_DEFAULT_MAX_MESSAGE_CLIENT;
+    const uint64_t limit = connect->options->max_message_bytes;
     buffer_drop(&input->bytes, input->begin);
     input->begin = 0;
     if (input->bytes.len > (connect->options->base64 ? limit / 3 * 4 + 4 : limit)) {
-        fail(connect, "is too large; see --max-message");
+        fail(connect, too_large);
         return;
     }
     char *room = buffer_reserve(&input->bytes, READ_BYTES);

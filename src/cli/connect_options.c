@@ -1,6 +1,7 @@
 /* The options of `pirn connect`. */
 #include "connect_options.h"
 
+#include <pirn/endpoint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,7 @@ static bool take_url(struct connect_options *options)
 
 bool connect_options_read(struct connect_options *options, int argc, char **argv)
 {
-    *options = (struct connect_options){.url = NULL};
+    *options = (struct connect_options){.max_message_bytes = PIRN_DEFAULT_MAX_MESSAGE_CLIENT};
     if (!args_read(argv[0], table, sizeof table / sizeof *table, options, &options->operands, argc,
                    argv))
         return false;

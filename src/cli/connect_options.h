@@ -8,7 +8,7 @@ struct connect_options {
     const char *url; /* own memory; NULL when only help is wanted */
     struct args_list operands, headers, subprotocols;
     const char *origin, *user, *bearer, *cookie, *proxy, *ca, *cert, *key, *unix_path;
-    uint64_t max_message_bytes;            /* 0: not given */
+    uint64_t max_message_bytes;            /* of what is sent, and of what comes */
     uint32_t ping_ms, timeout_ms, wait_ms; /* 0: not given */
     bool insecure, location, text, binary, base64, nul, one, json, reconnect, deflate, no_deflate;
     bool no_close, verbose, help;

@@ -19,6 +19,8 @@ int connect_send(struct connect *connect, enum pirn_opcode type, const void *dat
     struct pirn_conn *conn = pirn_client_conn(connect->client);
     bool open = conn && pirn_conn_state(conn) == PIRN_OPEN;
     bool directly = open && pirn_client_queued(connect->client, NULL) == 0;
+    if (len > connect->options->max_message_bytes)
+        return -PIRN_E_MESSAGE_TOO_BIG;
     int result = directly ? pirn_conn_send(conn, type, data, len)
                           : pirn_client_send(connect->client, type, data, len);
     connect->full = connect->full || result == 1 || result == -PIRN_E_QUEUE_FULL;

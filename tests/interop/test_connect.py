@@ -109,6 +109,9 @@ class Pipes(unittest.TestCase):
             ((), b"good\n\xff\nlost\n", "message 2 of the input is not UTF-8"),
             (("--base64",), b"Z29vZA==\n*\n", "message 2 of the input is not base64"),
             (("--max-message", "1k"), b"good\n" + b"x" * 200_000, "message 2 of the input is too"),
+            (("--max-message", "4"), b"good\nlarge\nlost\n", "message 2 of the input is too large"),
+            (("--max-message", "4", "--base64"), b"Z29vZA==\nbGFyZ2U=\n",
+             "message 2 of the input is too large"),
         )
         for options, sent, complaint in rows:
             status, output, said = run(*options, self.url, stdin=sent)
