@@ -129,6 +129,9 @@ void connect_input_close(struct connect *connect);
 /* A message has come: --wait begins anew. */
 void connect_input_not_quiet(struct connect *connect);
 
+/* The connection is open. */
+void connect_input_begin(struct connect *connect);
+
 /* Sends what can be sent, and reads more if that was all. */
 void connect_input_pump(struct connect *connect);
 

@@ -2,6 +2,7 @@
  * takes more: who fills it waits as well. A file is always readable and cannot be watched; turn by
  * turn a call is posted for it instead. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -189,6 +190,19 @@ void connect_input_pump(struct connect *connect)
         at_end(connect);
     else
         watch(connect, wants_more);
+}
+
+/* With --one it is the input that says what the peer's first message is: an answer, what was waited
+ * for, or neither. So what is there already is read before anything that comes. */
+void connect_input_begin(struct connect *connect)
+{
+    struct pollfd descriptor = {.fd = connect->input.watch.fd, .events = POLLIN};
+    connect_input_pump(connect);
+    if (connect->options->one && !connect->screen && may_send(connect) &&
+        poll(&descriptor, 1, 0) > 0) {
+        read_some(connect);
+        connect_input_pump(connect);
+    }
 }
 
 static void pump_later(struct pirn_loop *loop, void *argument)

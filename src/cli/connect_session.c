@@ -63,10 +63,18 @@ static void receive(struct connect *connect, enum pirn_opcode opcode, const void
     connect_screen_show(connect);
 }
 
+/* With --one: the first message behind the one that was sent, or behind the end of an input without
+ * one. A prompt may send nothing. */
+static bool is_wanted(const struct connect *connect)
+{
+    bool asked = connect->input.done || connect->screen;
+    return !connect->options->one || (asked && !connect->received);
+}
+
 static void on_message(struct pirn_conn *conn, enum pirn_opcode type, void *data, size_t len)
 {
     struct connect *connect = of(conn);
-    if (connect->options->one && connect->received)
+    if (!is_wanted(connect))
         return;
     connect->received = true;
     receive(connect, type, data, len, connect->screen ? 0 : pirn_conn_rtt_us(conn));
@@ -148,7 +156,7 @@ static void on_open(struct pirn_conn *conn)
                      pirn_client_url(connect->client));
     if (connect->output.blocked)
         pirn_conn_pause(conn);
-    connect_input_pump(connect);
+    connect_input_begin(connect);
 }
 
 static void on_drain(struct pirn_conn *conn)

@@ -511,6 +511,17 @@ class Alive(unittest.TestCase):
             self.assertEqual(session.end(), (1000, ""))
             self.assertEqual(client.wait(), (0, b"\xff\n\n", ""))
 
+    def test_one_is_not_answered_before_it_is_sent(self):
+        with Peer() as peer, Client("-1", peer.url) as client, peer.open() as session:
+            session.send(b"welcome")
+            session.send(b"", PING)
+            self.assertEqual(session.read_frame(), (PONG, b""))
+            client.write(b"question\n")
+            self.assertEqual(session.read_frame(), (TEXT, b"question"))
+            session.send(b"answer")
+            self.assertEqual(session.end(), (1000, ""))
+            self.assertEqual(client.wait(), (0, b"answer\n", ""))
+
     def test_wait(self):
         with Peer() as peer, Client("--wait", "0.5", peer.url) as client, peer.open() as session:
             client.end()
