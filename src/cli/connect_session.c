@@ -238,7 +238,9 @@ static int status_of(const struct connect *connect, const struct pirn_close_info
         return is_friendly(info) ? CLI_OK : CONNECT_CLOSED;
     if (connect->was_late && info->error == PIRN_E_TERMINATED)
         return CONNECT_TIMEOUT;
-    return connect->interrupted ? CONNECT_INTERRUPTED : layers[info->layer];
+    if (connect->interrupted)
+        return CONNECT_INTERRUPTED;
+    return info->error == PIRN_E_TERMINATED ? CLI_OK : layers[info->layer];
 }
 
 static void on_end(struct pirn_client *client, const struct pirn_close_info *info)

@@ -209,6 +209,13 @@ class Prompt(unittest.TestCase):
         self.assertEqual(session.end(), (1000, ""))
         self.assertEqual(terminal.wait(), 0)
 
+    def test_end_before_it_is_open(self):
+        for typed in ("\x04", "/close\r"):
+            with Terminal("--reconnect", self.peer.url) as terminal, self.peer.accept():
+                terminal.type(typed)
+                terminal.see("closed by us before it was open")
+                self.assertEqual(terminal.wait(), 0)
+
     def test_settings_come_back(self):
         terminal, session = self.start()
         during = termios.tcgetattr(terminal.master)
