@@ -27,7 +27,8 @@ const char cli_connect_help[] =
     "  --base64              lines are base64 both ways; what is decoded is sent as binary\n"
     "  -0, --null            messages end in NUL instead of a newline, both ways\n"
     "  -1, --one             send one message, wait for one, and close\n"
-    "  --wait SECONDS        at the end of the input close only when nothing came for so long\n"
+    "  --wait SECONDS        at the end of the input close only when nothing came for so long;\n"
+    "                        with --one that is a timeout\n"
     "  --no-close            go on when the input has ended\n"
     "  --json                print a record of JSON for each message in and out\n"
     "  --max-message BYTES   of what is sent and received; k, M and G are understood (16M)\n"
@@ -97,7 +98,7 @@ void connect_note(struct connect *connect, bool always, char mark, const char *f
 void connect_fail(struct connect *connect, const char *why)
 {
     connect_say(connect, "%s", why);
-    connect->failed = true;
+    connect->failed = CLI_FAILED;
     connect_close(connect, PIRN_CLOSE_GOING_AWAY, PIRN_STR(""));
 }
 

@@ -75,7 +75,7 @@ struct connect {
     bool waited;    /* for another attempt, at least once */
     char lost[512]; /* how the latest connection has ended, until that is said */
     bool ended;
-    bool failed; /* said already: the status is CLI_FAILED */
+    int failed; /* the status of a failure that is said already; else 0 */
     int status;
     uint64_t pinged_us; /* the latest Ping of the user, and its payload */
     size_t ping_len;
@@ -126,7 +126,7 @@ int connect_control(struct connect *connect, enum pirn_opcode opcode, struct pir
 void connect_input_open(struct connect *connect);
 void connect_input_close(struct connect *connect);
 
-/* A message has come: --wait begins anew. */
+/* The input is done, or a message has come: --wait begins anew. */
 void connect_input_not_quiet(struct connect *connect);
 
 /* The connection is open. */

@@ -37,6 +37,12 @@ static void fail(struct connect *connect, const char *why)
     connect_fail(connect, text);
 }
 
+static void set_done(struct connect *connect)
+{
+    connect->input.done = true;
+    connect_input_not_quiet(connect);
+}
+
 static int send_decoded(struct connect *connect, const char *data, size_t len)
 {
     struct buffer decoded = {.data = NULL};
@@ -67,7 +73,8 @@ static bool send_message(struct connect *connect, const char *data, size_t len)
     if (result < 0)
         return false;
     connect->input.count++;
-    connect->input.done = options->one;
+    if (options->one)
+        set_done(connect);
     return true;
 }
 
@@ -151,7 +158,7 @@ void connect_input_not_quiet(struct connect *connect)
 {
     uint32_t wait_ms = connect->options->wait_ms;
     uint64_t now_us = pirn_loop_now_us(connect->loop);
-    if (connect->input.ended && wait_ms > 0 && wait_ms != PIRN_OFF)
+    if (connect->input.done && wait_ms > 0 && wait_ms != PIRN_OFF)
         pirn_timer_set(connect->loop, &connect->input.quiet, now_us + (uint64_t)wait_ms * 1000);
 }
 
@@ -161,22 +168,24 @@ static void became_quiet(struct pirn_loop *loop, struct pirn_timer *timer)
     struct connect *connect =
         (struct connect *)((char *)timer - offsetof(struct connect, input.quiet));
     (void)loop;
-    if (connect->output.blocked)
+    if (connect->output.blocked) {
         connect_input_not_quiet(connect);
-    else
-        connect_close(connect, PIRN_CLOSE_NORMAL, PIRN_STR(""));
+        return;
+    }
+    if (connect->options->one && !connect->received && !connect->closing) {
+        unsigned wait_ms = connect->options->wait_ms;
+        connect_say(connect, "timeout: no message within %u ms", wait_ms);
+        connect->failed = CONNECT_TIMEOUT;
+    }
+    connect_close(connect, PIRN_CLOSE_NORMAL, PIRN_STR(""));
 }
 
 static void at_end(struct connect *connect)
 {
     const struct connect_options *options = connect->options;
-    input_of(connect)->done = true;
+    set_done(connect);
     watch(connect, false);
-    if (options->one || options->no_close)
-        return;
-    if (options->wait_ms > 0)
-        connect_input_not_quiet(connect);
-    else
+    if (!options->one && !options->no_close && options->wait_ms == 0)
         connect_close(connect, PIRN_CLOSE_NORMAL, PIRN_STR(""));
 }
 

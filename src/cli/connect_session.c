@@ -233,7 +233,7 @@ static int status_of(const struct connect *connect, const struct pirn_close_info
         [PIRN_LAYER_APPLICATION] = CLI_FAILED, [PIRN_LAYER_TIMEOUT] = CONNECT_TIMEOUT,
     };
     if (connect->failed)
-        return CLI_FAILED;
+        return connect->failed;
     if (info->clean)
         return is_friendly(info) ? CLI_OK : CONNECT_CLOSED;
     if (connect->was_late && info->error == PIRN_E_TERMINATED)

@@ -532,6 +532,17 @@ class Alive(unittest.TestCase):
             self.assertEqual(session.end(), (1000, ""))
             self.assertEqual(client.wait(), (0, b"", ""))
 
+    def test_one_gives_up(self):
+        for sent in (b"", b"hello\n"):
+            with Peer() as peer, Client("-1", "--wait", "0.1", peer.url) as client, \
+                    peer.open() as session:
+                client.write(sent)
+                if not sent:
+                    client.end()
+                self.assertEqual(session.end(), (1000, ""))
+                said = "pirn: connect: timeout: no message within 100 ms\n"
+                self.assertEqual(client.wait(), (10, b"", said))
+
     def test_messages_after_the_end(self):
         """What comes between our Close and the answer is printed."""
         with Peer() as peer, Client(peer.url) as client, peer.open() as session:
