@@ -26,7 +26,8 @@ export async function start(program, ...options) {
     let complaint = '';
     child.stderr.on('data', text => { complaint += text; });
     const lines = createInterface({ input: child.stdout });
-    const [ready] = await Promise.race([once(lines, 'line'), exit.then(() => [complaint])]);
+    const [ready] = await Promise.race([once(lines, 'line'), exit.then(() => [''])]);
+    assert.ok(ready, `${program} has ended: ${complaint}`);
     const url = ready.replace('listening on ', '');
     const kill = () => child.kill('SIGKILL');
     process.once('exit', kill);
@@ -35,6 +36,11 @@ export async function start(program, ...options) {
         url,
         port: Number(new URL(url).port),
         signal: name => child.kill(name ?? 'SIGTERM'),
+        // Until it is gone it has its port, though it answers no more.
+        async crash() {
+            kill();
+            await exit;
+        },
         write: text => child.stdin.write(text),
         async end() {
             child.kill('SIGTERM');
@@ -45,11 +51,18 @@ export async function start(program, ...options) {
     };
 }
 
+const PATIENCE_MS = 50000;
+
 // Runs the tests, which are named by what they are about, one after the other.
 export async function run(tests) {
     for (const [name, test] of Object.entries(tests)) {
         const begin = performance.now();
+        const limit = setTimeout(() => {
+            console.log(`${name} does not end, with`, process.getActiveResourcesInfo());
+            process.exit(1);
+        }, PATIENCE_MS);
         await test();
+        clearTimeout(limit);
         console.log(`ok ${name} (${Math.round(performance.now() - begin)} ms)`);
     }
     process.exit(0);

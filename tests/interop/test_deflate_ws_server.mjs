@@ -12,8 +12,8 @@ const { WebSocketServer } = await import('ws').catch(() => skip('no ws; see tool
 const client = path.resolve(process.env.PIRN_BUILD_DIR ?? 'build', 'tests/interop/echo_client');
 const COUNT = 20;
 
-// Of the hundreds of servers here one would soon get the port that another test's has just left for
-// its successor, and that test's client with it. So they have an address to themselves.
+// The hundreds of servers here have an address to themselves: another test may be about to come
+// back to the port of a server that has just ended.
 const HOST = process.platform === 'linux' ? '127.0.0.99' : '127.0.0.1';
 
 // (The zlib of Node takes 9 for 8, and so does our inflater.)

@@ -44,9 +44,10 @@ async function crash() {
     const { page, context } = await openPage(first);
     await send(page, 'a');
     await receives(page, 'a');
-    first.signal('SIGKILL');
+    const gone = first.crash();
     await page.waitForFunction(() => events.includes('close 1006'));
     await send(page, 'b', 'c');
+    await gone;
     const second = await serve('--port', String(first.port));
     await happens(page, 'open');
     await send(page, 'd');
