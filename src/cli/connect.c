@@ -2,7 +2,6 @@
  * output. Nothing here waits but the loop, and nothing is read that cannot be passed on: each end
  * makes the other wait (connect_input.c, connect_output.c). */
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -169,18 +168,9 @@ static void look_at_terminals(struct connect *connect)
         connect_screen_open(connect);
 }
 
-/* What is opened later must not become standard input or output. */
-static void fill_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)!open("/dev/null", O_RDWR);
-}
-
 static int run(struct connect *connect)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, 0};
-    fill_descriptors();
     connect->loop = pirn_loop_new(NULL);
     if (!connect->loop ||
         !signals_open(&connect->signals, connect->loop, numbers, signal_came, connect)) {
